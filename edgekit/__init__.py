@@ -1,0 +1,1 @@
+"""edgekit: an image classifier from PyTorch or ONNX to a microcontroller, proven bit for bit."""

@@ -1,0 +1,131 @@
+"""Every error that edgekit raises on purpose, one exit code per stage of the line.
+
+An error says what failed, with names and numbers (`message`), and what to do next (`hint`). The library
+raises; only `edgekit.cli` prints and exits.
+"""
+
+from typing import ClassVar
+
+
+class EdgekitError(Exception):
+    """The root of all errors that are the input's or the environment's fault, not a bug.
+
+    Args:
+        message: what failed, with names and numbers.
+        hint: what to do next; empty when the message says it all.
+    """
+
+    exit_code: ClassVar[int] = 1
+    id: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(EdgekitError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+    id = "usage"
+
+
+class ProjectError(EdgekitError):
+    """`edgekit.toml` or a board file is wrong."""
+
+    exit_code = 3
+    id = "project"
+
+
+class DataError(ProjectError):
+    """A data set is empty, broken or does not match the model."""
+
+    id = "data"
+
+
+class ModelError(EdgekitError):
+    """A model cannot be read, or is not what the stage needs."""
+
+    exit_code = 4
+    id = "model"
+
+
+class UnsupportedOpError(ModelError):
+    """A model holds operators that this stage cannot run; all of them are listed at once."""
+
+    id = "unsupported_op"
+
+
+class AccuracyError(EdgekitError):
+    """The int8 model lost more accuracy than the user allows."""
+
+    exit_code = 5
+    id = "accuracy"
+
+
+class DoesNotFitError(EdgekitError):
+    """The model needs more memory than the board has."""
+
+    exit_code = 6
+    id = "does_not_fit"
+
+
+class ToolError(EdgekitError):
+    """An external tool or a Python extra is missing, or failed."""
+
+    exit_code = 7
+    id = "tool"
+
+
+class MissingExtraError(ToolError):
+    """A Python package of an optional extra is not installed."""
+
+    id = "missing_extra"
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the Python package '{package}', which is not installed",
+            f'pip install "edgekit[{extra}]"',
+        )
+
+
+class OutputError(ToolError):
+    """An output path cannot be written."""
+
+    id = "output"
+
+
+class PortError(EdgekitError):
+    """A serial port is absent, busy or not permitted."""
+
+    exit_code = 8
+    id = "port"
+
+
+class FlashError(EdgekitError):
+    """Writing firmware to the board failed; the message says what state the board is in."""
+
+    exit_code = 9
+    id = "flash"
+
+
+class DeviceError(EdgekitError):
+    """The device does not answer, or breaks the protocol."""
+
+    exit_code = 10
+    id = "device"
+
+
+class ContractMismatchError(EdgekitError):
+    """The firmware on the board was built for another model or another contract."""
+
+    exit_code = 11
+    id = "contract_mismatch"
+
+
+class ProofError(EdgekitError):
+    """The device computed something else than the oracle."""
+
+    exit_code = 12
+    id = "proof"

@@ -1,0 +1,1 @@
+"""One module per TFLite builtin, named as the builtin."""

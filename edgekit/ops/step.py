@@ -1,0 +1,58 @@
+"""What an operator becomes: one call of one C kernel, with everything the call needs, and no C text yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A `static const` C array of a step; the dtype (int8, int16, int32, uint8...) decides the C type."""
+
+    role: str
+    """What it is to the step, and the suffix of its C name: weights, bias, multiplier, shift, table."""
+    values: NDArray[np.generic] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes in flash."""
+        return int(self.values.nbytes)
+
+
+Param: TypeAlias = int | Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call in the generated `_run` function.
+
+    Every kernel is called as `kernel(&params, input..., output, scratch)`, inputs in the order of
+    `inputs`; a `kernel` of None costs nothing: the output is another view of the one input's bytes.
+    """
+
+    ops: tuple[int, ...]
+    """Indices of the graph's operators that this step covers, in order; the last one makes `output`."""
+    kind: str
+    """The TFLite builtin that the step computes, for comments, reports and traces."""
+    kernel: str | None
+    """The C function, and the stem of its source file: `ek_conv_2d_s8`."""
+    params_type: str
+    """The C struct of `params`, declared in ek_nn.h: `ek_conv_2d_params`."""
+    params: Mapping[str, Param]
+    """Field name to value, in the order of the struct; a Constant becomes a pointer to its array."""
+    inputs: tuple[int, ...]
+    """Activation tensors that are read."""
+    output: int
+    """The tensor that is written."""
+    scratch_bytes: int = 0
+    """Working memory for the time of the call, 16-byte aligned; the kernel gets NULL for 0."""
+    macs: int = 0
+    """Multiply-accumulates, the field's measure of work: padding taps count as TFLite counts them."""
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The constant arrays among the parameters."""
+        return tuple(value for value in self.params.values() if isinstance(value, Constant))

@@ -1,0 +1,53 @@
+"""Finds the files that travel beside the Python code: boards/, firmware_templates/ and examples/.
+
+They stand at the top of a checkout, and under `edgekit/_resources` in an installed wheel.
+"""
+
+import os
+from pathlib import Path
+
+from edgekit.errors import ProjectError
+
+_PACKAGE = Path(__file__).parent
+_ROOTS = (_PACKAGE / "_resources", _PACKAGE.parent)
+
+
+def _find(name: str, override: str) -> Path:
+    if given := os.environ.get(override):
+        path = Path(given)
+        if not path.is_dir():
+            raise ProjectError(f"{override} names '{given}', which is not a folder")
+        return path
+    for root in _ROOTS:
+        if (root / name).is_dir():
+            return root / name
+    raise ProjectError(
+        f"edgekit's own folder '{name}' is missing beside the package",
+        "reinstall edgekit: pip install --force-reinstall edgekit",
+    )
+
+
+def boards() -> Path:
+    """Return the folder of board files; `EDGEKIT_BOARDS` names another one."""
+    return _find("boards", "EDGEKIT_BOARDS")
+
+
+def firmware_templates() -> Path:
+    """Return the folder of C runtime and templates; `EDGEKIT_TEMPLATES` names another one."""
+    return _find("firmware_templates", "EDGEKIT_TEMPLATES")
+
+
+def examples() -> Path:
+    """Return the folder of examples; `EDGEKIT_EXAMPLES` names another one."""
+    return _find("examples", "EDGEKIT_EXAMPLES")
+
+
+def cache() -> Path:
+    """Return the folder for what can be made again, and for the images of virtual boards.
+
+    `EDGEKIT_CACHE`, else `XDG_CACHE_HOME/edgekit`, else `~/.cache/edgekit`. It may not exist yet.
+    """
+    if given := os.environ.get("EDGEKIT_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "edgekit"

@@ -1,0 +1,62 @@
+#!/bin/sh
+# Make .venv and install exactly what requirements.lock says. Safe to repeat; a second run does nothing.
+#
+#   scripts/setup.sh          what the demo needs: everything but torch
+#   scripts/setup.sh torch    torch as well, which the tests need
+#
+# It installs Python packages into .venv. The one thing it may install outside is Debian's python3-venv,
+# and only when Python came without ensurepip and this user may run apt-get.
+set -eu
+cd "$(dirname "$0")/.."
+want=${1:-base}
+stamp=.venv/.edgekit-$want
+lock=$(cksum requirements.lock pyproject.toml scripts/setup.sh)
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$lock" ] && exit 0
+
+say() { printf '%s\n' "setup: $*" >&2; }
+die() { say "$*"; exit 7; }
+
+find_python() {
+  for candidate in ${EDGEKIT_PYTHON:-} python3.11 python3 python3.12 python3.13; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+}
+
+make_venv() {
+  python=$(find_python)
+  [ -n "$python" ] || die 'no Python 3.11 or later found. Install it (Debian: apt-get install python3), or set EDGEKIT_PYTHON.'
+  if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+    as_root=
+    [ "$(id -u)" = 0 ] || as_root='sudo -n'
+    if command -v apt-get >/dev/null && $as_root true 2>/dev/null; then
+      say "$python has no ensurepip: installing Debian's python3-venv (about 6 MB)"
+      { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends python3-venv; } >&2 ||
+        die "apt-get could not install python3-venv. Install it by hand and run this again."
+    else
+      die "$python has no ensurepip. Install it (Debian: sudo apt-get install python3-venv) and run this again."
+    fi
+  fi
+  say "making .venv with $("$python" --version)"
+  "$python" -m venv .venv
+}
+
+[ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; make_venv; }
+if ! [ -x .venv/bin/uv ]; then
+  say 'installing uv, which installs the rest in parallel'
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+fi
+VIRTUAL_ENV=$PWD/.venv
+export VIRTUAL_ENV
+say 'installing the packages of requirements.lock (about 600 MB to download the first time)'
+grep -v '^torch==' requirements.lock | .venv/bin/uv pip install --quiet --requirements -
+.venv/bin/uv pip install --quiet --no-deps --editable .
+if [ "$want" = torch ]; then
+  torch=$(grep '^torch==' requirements.lock)
+  say "installing $torch"
+  # A CPU build suffices: PIP_INDEX_URL=https://download.pytorch.org/whl/cpu avoids gigabytes of CUDA.
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$torch"
+fi
+printf '%s' "$lock" >"$stamp"
