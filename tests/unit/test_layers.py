@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"errors", "resources", "process", "files"},
+    {"errors", "resources", "process", "files", "toml_table"},
     {"graph", "contract"},
     {"ops", "board", "settings", "data", "oracle", "toolchain"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},

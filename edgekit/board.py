@@ -1,0 +1,288 @@
+"""What is known about a board: one TOML file each, read strictly (docs/reference/boards.md)."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+
+from edgekit import resources
+from edgekit.errors import ProjectError
+from edgekit.toml_table import NAME, FactValue, Table, listed, nearest
+
+SCHEMA = 1
+
+_COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
+# What a flag may hold: nothing that make or a shell would read as its own.
+_FLAG = re.compile(r"[A-Za-z0-9_+=.,:/@-]{1,200}")
+_USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
+_GIB = 1 << 30
+
+
+class Runtime(StrEnum):
+    """How the network runs on the board."""
+
+    COMPILED = "compiled"
+    TFLM = "tflm"
+
+
+class TickUnit(StrEnum):
+    """What the board's clock counts."""
+
+    MICROSECONDS = "microseconds"
+    INSTRUCTIONS = "instructions"
+
+
+class RegionKind(StrEnum):
+    """What a region of memory holds after power-on."""
+
+    FLASH = "flash"
+    RAM = "ram"
+
+
+@dataclass(frozen=True, slots=True)
+class Soc:
+    """The chip. `isa` names the compiler's override: EDGEKIT_CC_<ISA>."""
+
+    name: str
+    cpu: str
+    isa: str
+    clock_hz: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One range of addresses that the linker or the arena may use."""
+
+    name: str
+    kind: RegionKind
+    origin: int
+    bytes: int
+    arena: bool
+    """Whether the model's activations may live here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What firmware may use in all; `regions` say where, for boards whose linker must know."""
+
+    flash_bytes: int
+    ram_bytes: int
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How the firmware is made."""
+
+    template: str
+    """Folder of firmware_templates/ with the port, main and build files."""
+    kernels: tuple[str, ...]
+    """Folders of firmware_templates/runtime/src/, the preferred one first."""
+    runtime: Runtime
+    frame_buffers: int
+    rx_window_bytes: int
+    """How much of what the host sends the serial driver can hold while the firmware computes."""
+    stack_reserve_bytes: int
+    compilers: tuple[str, ...]
+    """Programs to look for, in order; `ziglang` is the compiler inside the Python package."""
+    cflags: tuple[str, ...]
+    ldflags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """How firmware reaches the board: `method` is a module of edgekit.flash, `facts` are its own."""
+
+    method: str
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """The serial port: how to know it (`vvvv:pppp`, lower case) and how to open it."""
+
+    usb_ids: tuple[str, ...]
+    baud: int
+    dtr: bool
+    rts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The clock behind invoke times, and whether the same work always counts the same."""
+
+    unit: TickUnit
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """How a virtual board runs. `process`: the image is a program of this machine."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One board, as its file says."""
+
+    id: str
+    path: Path
+    name: str
+    description: str
+    soc: Soc
+    memory: Memory
+    build: Build
+    flash: Flash
+    serial: Serial
+    ticks: Ticks
+    emulator: Emulator | None
+
+
+def list_ids() -> tuple[str, ...]:
+    """Return the ids of the boards that come with edgekit, sorted."""
+    return tuple(sorted(p.stem for p in resources.boards().glob("*.toml") if NAME.fullmatch(p.stem)))
+
+
+def load(id_or_path: str | Path) -> Board:
+    """Read a board by its id, or from a file of the user's own: a Path, or text with a slash or `.toml`.
+
+    Raises:
+        ProjectError: there is no such board (the nearest is suggested), or its file is wrong (the key
+            and what it may be are named).
+    """
+    text = str(id_or_path)
+    if isinstance(id_or_path, Path) or text.endswith(".toml") or "/" in text or os.sep in text:
+        path = Path(id_or_path)
+        if not NAME.fullmatch(path.stem):
+            raise ProjectError(
+                f"'{path}': a board's id is its file name without .toml, and '{path.stem}' cannot be one",
+                "use a lower-case letter, then up to 31 of a-z, 0-9 and _",
+            )
+        return _read(path)
+    known = list_ids()
+    if text not in known:
+        raise ProjectError(f"there is no board '{text}'", nearest(text, known))
+    return _read(resources.boards() / f"{text}.toml")
+
+
+def _read(path: Path) -> Board:
+    try:
+        root = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ProjectError(
+            f"there is no board file '{path}'", f"known boards: {listed(list_ids())}"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"'{path}' is not valid TOML: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProjectError(f"cannot read the board file '{path}': {error}") from error
+    top = Table(path, "", root)
+    if top.integer("schema", 1, 1 << 16) != SCHEMA:
+        raise ProjectError(
+            f"'{path}' has schema {root['schema']}; this edgekit reads schema {SCHEMA}",
+            "upgrade edgekit: pip install --upgrade edgekit",
+        )
+    keys = {key.name for key in fields(Board)} - {"id", "path", "emulator"}
+    top.only("schema", *sorted(keys), optional=("emulator",))
+    return Board(
+        id=path.stem,
+        path=path,
+        name=top.text("name", _LINE, "one line of text"),
+        description=top.text("description", _LINE, "one line of text"),
+        soc=_soc(top.table("soc")),
+        memory=_memory(top.table("memory")),
+        build=_build(top.table("build")),
+        flash=_flash(top.table("flash")),
+        serial=_serial(top.table("serial")),
+        ticks=_ticks(top.table("ticks")),
+        emulator=_emulator(top.table("emulator")) if "emulator" in root else None,
+    )
+
+
+def _soc(table: Table) -> Soc:
+    table.only("name", "cpu", "isa", optional=("clock_hz",))
+    return Soc(
+        name=table.text("name", _LINE, "one line of text"),
+        cpu=table.text("cpu", _LINE, "one line of text"),
+        isa=table.text("isa", NAME, "a lower-case name"),
+        clock_hz=table.integer("clock_hz", 1, 100 * _GIB) if "clock_hz" in table.value else None,
+    )
+
+
+def _memory(table: Table) -> Memory:
+    table.only("flash_bytes", "ram_bytes", optional=("region",))
+    regions = tuple(_region(entry) for entry in table.tables("region")) if "region" in table.value else ()
+    for i, region in enumerate(regions):
+        for other in regions[:i]:
+            if region.name == other.name:
+                raise table.wrong("region", f"regions of different names, but '{region.name}' is there twice")
+            if region.origin < other.origin + other.bytes and other.origin < region.origin + region.bytes:
+                raise table.wrong("region", f"separate ranges, but '{region.name}' overlaps '{other.name}'")
+    return Memory(table.integer("flash_bytes", 1, 4 * _GIB), table.integer("ram_bytes", 1, 4 * _GIB), regions)
+
+
+def _region(table: Table) -> Region:
+    table.only("name", "kind", "origin", "bytes", "arena")
+    return Region(
+        name=table.text("name", NAME, "a lower-case name"),
+        kind=RegionKind(table.choice("kind", RegionKind)),
+        origin=table.integer("origin", 0, 4 * _GIB - 1),
+        bytes=table.integer("bytes", 1, 4 * _GIB),
+        arena=table.flag("arena"),
+    )
+
+
+def _build(table: Table) -> Build:
+    table.only(*(key.name for key in fields(Build)))
+    templates = resources.firmware_templates()
+    families = _folders(templates) - {"app", "runtime"}
+    return Build(
+        template=table.choice("template", families),
+        kernels=table.choices("kernels", _folders(templates / "runtime" / "src")),
+        runtime=Runtime(table.choice("runtime", Runtime)),
+        frame_buffers=table.integer("frame_buffers", 1, 2),
+        rx_window_bytes=table.integer("rx_window_bytes", 64, 1 << 20),
+        stack_reserve_bytes=table.integer("stack_reserve_bytes", 256, 1 << 30),
+        compilers=table.texts("compilers", _COMMAND, "names of programs, without folders", least=1),
+        cflags=table.texts("cflags", _FLAG, "compiler flags without blanks, quotes or $"),
+        ldflags=table.texts("ldflags", _FLAG, "linker flags without blanks, quotes or $"),
+    )
+
+
+def _flash(table: Table) -> Flash:
+    table.only("method", optional=("facts",))
+    methods = {p.stem for p in (Path(__file__).parent / "flash").glob("[a-z]*.py")}
+    facts = table.table("facts").facts() if "facts" in table.value else {}
+    return Flash(table.choice("method", methods), facts)
+
+
+def _serial(table: Table) -> Serial:
+    table.only("usb_ids", "baud", "dtr", "rts")
+    return Serial(
+        usb_ids=table.texts("usb_ids", _USB_ID, 'ids such as "303a:1001", lower case'),
+        baud=table.integer("baud", 1200, 100_000_000),
+        dtr=table.flag("dtr"),
+        rts=table.flag("rts"),
+    )
+
+
+def _ticks(table: Table) -> Ticks:
+    table.only("unit", "exact")
+    return Ticks(TickUnit(table.choice("unit", TickUnit)), table.flag("exact"))
+
+
+def _emulator(table: Table) -> Emulator:
+    table.only("kind")
+    return Emulator(table.choice("kind", ("process",)))
+
+
+def _folders(path: Path) -> set[str]:
+    """Return the names of the folders in `path` that a board file may name."""
+    if not path.is_dir():
+        return set()
+    return {entry.name for entry in path.iterdir() if entry.is_dir() and NAME.fullmatch(entry.name)}
