@@ -4,7 +4,8 @@ An error says what failed, with names and numbers (`message`), and what to do ne
 raises; only `edgekit.cli` prints and exits.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class EdgekitError(Exception):
@@ -13,15 +14,17 @@ class EdgekitError(Exception):
     Args:
         message: what failed, with names and numbers.
         hint: what to do next; empty when the message says it all.
+        details: the same facts for a machine; they stand in the JSON of the error.
     """
 
     exit_code: ClassVar[int] = 1
     id: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details: Mapping[str, Any] = details or {}
 
 
 class UsageError(EdgekitError):

@@ -1,0 +1,265 @@
+"""Streams frames through a device and shows the answers: a live view, plain lines, or NDJSON."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edgekit.cli._output import SCHEMA, Output
+from edgekit.percentiles import Percentiles, percentiles
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import RenderableType
+
+    from edgekit.contract import Contract
+    from edgekit.device.client import Device, Prediction
+
+    Frame = NDArray[np.generic]
+
+_BAR = 24
+_THUMBNAIL = 48
+_CONFUSION_CLASSES = 24
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run of predictions adds up to. `confusion` counts (truth, prediction) pairs."""
+
+    labels: tuple[str, ...]
+    unit: str
+    n: int = 0
+    labelled: int = 0
+    correct: int = 0
+    invoke: list[float] = field(default_factory=list)
+    preprocess: list[float] = field(default_factory=list)
+    link_s: list[float] = field(default_factory=list)
+    confusion: dict[tuple[int, int], int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    def add(self, prediction: "Prediction", truth: int | None) -> None:
+        """Count one answer; `truth` is None for a frame without a label."""
+        self.n += 1
+        self.invoke.append(prediction.invoke_ticks)
+        self.preprocess.append(prediction.preprocess_ticks)
+        self.link_s.append(prediction.link_s)
+        self.seconds = time.monotonic() - self.started
+        if truth is not None:
+            self.labelled += 1
+            self.correct += truth == prediction.index
+            key = (truth, prediction.index)
+            self.confusion[key] = self.confusion.get(key, 0) + 1
+
+    @property
+    def accuracy(self) -> float | None:
+        """Top-1 as a fraction of the labelled frames, or None without any."""
+        return self.correct / self.labelled if self.labelled else None
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames answered per second of wall time."""
+        return self.n / self.seconds if self.seconds > 0 else 0.0
+
+
+def stream(
+    output: Output,
+    device: "Device",
+    contract: "Contract",
+    frames: Iterable["Frame"],
+    truths: Iterable[int] | None,
+    *,
+    total: int | None = None,
+) -> Tally:
+    """Send every frame, show every answer, and return the tally."""
+    tally = Tally(contract.labels, device.hello.ticks_unit)
+    # The device works ahead of the answers: keep what was sent until its answer is shown.
+    sent: dict[int, Frame] = {}
+
+    def remembered() -> Iterator["Frame"]:
+        for number, frame in enumerate(frames):
+            sent[number] = frame
+            yield frame
+
+    labels = None if truths is None else iter(truths)
+    with _view(output, contract, tally, total) as show:
+        for number, prediction in enumerate(device.stream(remembered())):
+            truth = None if labels is None else next(labels, None)
+            tally.add(prediction, truth)
+            show(prediction, truth, sent.pop(number))
+    return tally
+
+
+@contextmanager
+def _view(output: Output, contract: "Contract", tally: Tally, total: int | None) -> Iterator[Any]:
+    if output.json:
+        yield lambda prediction, truth, _: output.event(_event(prediction, truth, contract))
+    elif output.interactive:
+        from rich.live import Live
+
+        with Live(console=output.console(), refresh_per_second=12, transient=True) as live:
+            yield lambda prediction, truth, frame: live.update(
+                _picture(prediction, truth, frame, contract, tally, total)
+            )
+    elif output.verbosity >= 0:
+        yield lambda prediction, truth, _: output.text(_line(prediction, truth, contract, tally))
+    else:
+        yield lambda *_: None
+
+
+def _event(prediction: "Prediction", truth: int | None, contract: "Contract") -> dict[str, Any]:
+    return {
+        "type": "prediction",
+        "seq": prediction.seq,
+        "index": prediction.index,
+        "label": prediction.label,
+        "truth": None if truth is None else contract.labels[truth],
+        "scores": prediction.scores.tolist(),
+        "preprocess": prediction.preprocess_ticks,
+        "invoke": prediction.invoke_ticks,
+        "link_ms": round(prediction.link_s * 1e3, 3),
+        "retransmissions": prediction.retransmissions,
+    }
+
+
+def real_scores(prediction: "Prediction", contract: "Contract") -> list[float]:
+    """Return the dequantised scores."""
+    zero, scale = contract.output_zero_point, contract.output_scale
+    return [(int(score) - zero) * scale for score in prediction.scores]
+
+
+def _line(prediction: "Prediction", truth: int | None, contract: "Contract", tally: Tally) -> str:
+    said = "" if truth is None else f"  ({'right' if truth == prediction.index else contract.labels[truth]})"
+    score = real_scores(prediction, contract)[prediction.index]
+    return (
+        f"[{tally.n:5}] {prediction.label:16} {score:7.3f}{said:14}  "
+        f"invoke {duration(prediction.invoke_ticks, tally.unit)}  link {prediction.link_s * 1e3:.2f} ms"
+    )
+
+
+def duration(ticks: float, unit: str) -> str:
+    """Return ticks with their unit: milliseconds from a real clock, else a count of instructions."""
+    return f"{ticks / 1e3:.3f} ms" if unit == "microseconds" else f"{ticks:,.0f} {unit}"
+
+
+def _picture(
+    prediction: "Prediction",
+    truth: int | None,
+    frame: "Frame",
+    contract: "Contract",
+    tally: Tally,
+    total: int | None,
+) -> "RenderableType":
+    from rich.columns import Columns
+    from rich.table import Table
+    from rich.text import Text
+
+    words = Table.grid(padding=(0, 1))
+    scores = real_scores(prediction, contract)
+    best = sorted(range(len(scores)), key=lambda i: -scores[i])[:5]
+    top = max(scores[best[0]], 1e-9)
+    for index in best:
+        style = "bold green" if index == best[0] and truth in (None, index) else "white"
+        style = "bold red" if index == best[0] and truth not in (None, index) else style
+        filled = "█" * max(0, round(_BAR * scores[index] / top))
+        words.add_row(
+            Text(contract.labels[index][:16], style), Text(filled.ljust(_BAR), style), f"{scores[index]:.3f}"
+        )
+    done = f"{tally.n}" if total is None else f"{tally.n} / {total}"
+    facts = Table.grid(padding=(0, 1))
+    facts.add_row("frame", done)
+    facts.add_row("truth", Text("-" if truth is None else contract.labels[truth]))
+    if tally.accuracy is not None:
+        facts.add_row("accuracy", f"{tally.accuracy * 100:.2f} %")
+    facts.add_row("invoke", duration(prediction.invoke_ticks, tally.unit))
+    facts.add_row("link", f"{prediction.link_s * 1e3:.2f} ms")
+    facts.add_row("speed", f"{tally.frames_per_second:.1f} frames/s")
+    return Columns([_thumbnail(frame), words, facts], padding=(0, 3))
+
+
+def _thumbnail(frame: "Frame") -> "RenderableType":
+    """Draw a uint8 [H, W, C] frame with half blocks: two pixels a character."""
+    import numpy as np
+    from rich.text import Text
+
+    if frame.ndim != 3 or frame.dtype != np.uint8:
+        return Text(f"tensor {list(frame.shape)}")
+    step = math.ceil(max(frame.shape[:2]) / _THUMBNAIL)
+    small = np.repeat(frame, 3, axis=2)[::step, ::step, :3] if frame.shape[2] == 1 else frame[::step, ::step]
+    text = Text()
+    for row in range(0, small.shape[0] - 1, 2):
+        for upper, lower in zip(small[row].tolist(), small[row + 1].tolist(), strict=True):
+            text.append("▀", f"rgb({','.join(map(str, upper))}) on rgb({','.join(map(str, lower))})")
+        text.append("\n")
+    return text
+
+
+def summary(tally: Tally, device: "Device") -> dict[str, Any]:
+    """Return the numbers that end a run, for JSON."""
+    return {
+        "schema": SCHEMA,
+        "type": "summary",
+        "ok": True,
+        "n": tally.n,
+        "unit": tally.unit,
+        "accuracy": tally.accuracy,
+        "labelled": tally.labelled,
+        "correct": tally.correct,
+        "invoke": _asdict(percentiles(tally.invoke)),
+        "preprocess": _asdict(percentiles(tally.preprocess)),
+        "link": {"unit": "milliseconds", **_asdict(percentiles(s * 1e3 for s in tally.link_s))},
+        "frames_per_second": round(tally.frames_per_second, 2),
+        "retransmissions": device.statistics.retransmissions,
+        "resets": device.statistics.resets,
+        "confusion": [[t, p, n] for (t, p), n in sorted(tally.confusion.items())],
+    }
+
+
+def _asdict(found: Percentiles | None) -> dict[str, float | None]:
+    return {"min": None, "p50": None, "p95": None, "max": None} if found is None else asdict(found)
+
+
+def print_summary(output: Output, tally: Tally, device: "Device") -> None:
+    """Print the numbers that end a run, for a person."""
+    if tally.n == 0:
+        output.text("no frames were sent")
+        return
+    if tally.accuracy is not None:
+        output.text(f"\naccuracy   {tally.accuracy * 100:.2f} %  ({tally.correct} of {tally.labelled})")
+    rows = (
+        ("invoke", percentiles(tally.invoke), lambda v: duration(v, tally.unit)),
+        ("link", percentiles(tally.link_s), lambda v: f"{v * 1e3:.3f} ms"),
+    )
+    output.text(f"\n{'':10} {'min':>12} {'p50':>12} {'p95':>12} {'max':>12}")
+    for name, found, said in rows:
+        assert found is not None
+        cells = (said(found.min), said(found.p50), said(found.p95), said(found.max))
+        output.text(f"{name:10} " + " ".join(f"{cell:>12}" for cell in cells))
+    statistics = device.statistics
+    output.text(
+        f"\n{tally.n} frames in {tally.seconds:.2f} s: {tally.frames_per_second:.1f} frames/s, "
+        f"{statistics.retransmissions} retransmission(s), {statistics.resets} reset(s)"
+    )
+
+
+def print_confusion(output: Output, tally: Tally) -> None:
+    """Print the confusion table: a row per truth, a column per prediction."""
+    classes = sorted({index for pair in tally.confusion for index in pair})
+    if not classes:
+        return
+    if len(classes) > _CONFUSION_CLASSES:
+        worst = sorted(((n, t, p) for (t, p), n in tally.confusion.items() if t != p), reverse=True)[:10]
+        output.text("\nmost confused (truth -> prediction):")
+        for count, truth, predicted in worst:
+            output.text(f"  {tally.labels[truth]} -> {tally.labels[predicted]}: {count}")
+        return
+    width = max(4, *(len(tally.labels[i][:10]) + 1 for i in classes))
+    output.text("\nconfusion (rows: truth, columns: prediction)")
+    output.text(" " * 11 + "".join(f"{tally.labels[i][:10]:>{width}}" for i in classes))
+    for truth in classes:
+        cells = (tally.confusion.get((truth, predicted), 0) for predicted in classes)
+        shown = "".join(f"{cell or '.':>{width}}" for cell in cells)
+        output.text(f"{tally.labels[truth][:10]:>11}{shown}")

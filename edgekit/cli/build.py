@@ -1,0 +1,38 @@
+"""`edgekit build`: compile a firmware project."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+
+@make_command(short_help="Compile a firmware project into an image.")
+@_options.board
+@click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
+@click.argument("folder", type=_options.PATH, required=False)
+def command(output: Output, board: str, compiler: str | None, folder: Path | None) -> None:
+    """Compile the firmware project in FOLDER (default: build/<board>), as `edgekit generate` wrote it.
+
+    \b
+    Example: edgekit build build/host
+    """
+    from edgekit import board as boards
+    from edgekit.firmware import build
+
+    opened = boards.load(board)
+    folder = _options.firmware_folder(folder, opened.id)
+    image = build.build(folder, opened, compiler=compiler)
+    output.text(f"{image.path}: {image.size:,} B, by {image.compiler}\nnext: edgekit flash --board {board}")
+    output.result(
+        {
+            "board": image.board_id,
+            "image": str(image.path),
+            "size": image.size,
+            "compiler": image.compiler,
+            "model_digest": image.model_digest,
+            "contract_digest": image.contract_digest,
+        }
+    )

@@ -1,0 +1,130 @@
+"""`edgekit classify`: the batch twin of monitor, for scripts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgekit.contract import Contract
+
+
+@make_command(short_help="Classify a .npy of frames on a board; write the int8 scores.")
+@_options.board
+@_options.port
+@_options.model
+@click.option("--input", "source", type=_options.PATH, required=True, help="uint8 [N,H,W,C] or int8 [N,...].")
+@click.option("--output", "target", type=_options.PATH, required=True, help="Gets int8 [N,classes].")
+@_options.mean
+@_options.std
+@_options.timeout
+def command(
+    output: Output,
+    board: str,
+    port: str | None,
+    model: Path | None,
+    source: Path,
+    target: Path,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    timeout_s: float,
+) -> None:
+    """Send the frames of a .npy file to a board and write its int8 scores to another.
+
+    uint8 frames are raw pixels and pass through the contract's table on the device; int8 tensors are taken
+    as already quantised, for any int8 model. A virtual board without --port is built, started and stopped.
+
+    \b
+    Example: edgekit classify --board host --model model.tflite --input x.npy --output y.npy
+    """
+    import io
+    from dataclasses import asdict
+
+    import numpy as np
+
+    from edgekit import board as boards
+    from edgekit import pipeline
+    from edgekit.cli._live import duration
+    from edgekit.files import write_whole
+    from edgekit.percentiles import percentiles
+
+    opened = boards.load(board)
+    flags = pipeline.ContractFlags(mean=mean, std=std)
+    loaded = pipeline.load_model(_options.require(model), flags)
+    frames = load_frames(source, loaded.contract)
+    if frames.dtype == np.uint8:
+        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    image = None
+    if port is None and opened.emulator is not None:
+        output.detail(f"building the firmware for '{opened.id}'")
+        image = pipeline.cached_image(loaded, opened)
+    scores = np.empty((len(frames), loaded.contract.classes), np.int8)
+    invoke: list[float] = []
+    link: list[float] = []
+    with (
+        pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
+        output.progress(f"{len(frames)} frames") as progress,
+    ):
+        for number, prediction in enumerate(device.stream(iter(frames))):
+            scores[number] = prediction.scores
+            invoke.append(prediction.invoke_ticks)
+            link.append(prediction.link_s * 1e3)
+            progress((number + 1) / len(frames))
+        unit, statistics = device.hello.ticks_unit, device.statistics
+    packed = io.BytesIO()
+    np.save(packed, scores)
+    write_whole(target, packed.getvalue())
+    times, links = percentiles(invoke), percentiles(link)
+    output.text(f"{len(frames)} frames on {opened.id} -> {target}")
+    if times is not None:
+        output.text(f"invoke: p50 {duration(times.p50, unit)}, max {duration(times.max, unit)}")
+    output.result(
+        {
+            "board": opened.id,
+            "model_sha256": loaded.sha256,
+            "model_digest": loaded.digest,
+            "contract_digest": loaded.contract.digest(),
+            "n": len(frames),
+            "unit": unit,
+            "invoke": asdict(times) if times else {},
+            "link": {"unit": "milliseconds", **(asdict(links) if links else {})},
+            "retransmissions": statistics.retransmissions,
+            "resets": statistics.resets,
+        }
+    )
+
+
+def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArray[np.int8]":
+    """Read a .npy of frames and check it against the contract. Raises DataError."""
+    import numpy as np
+
+    from edgekit.errors import DataError
+
+    try:
+        frames = np.load(path, allow_pickle=False, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"cannot read frames from '{path}': {error}", "write it with numpy.save") from error
+    if not isinstance(frames, np.ndarray) or frames.dtype not in (np.uint8, np.int8):
+        found = getattr(frames, "dtype", "an archive")
+        raise DataError(f"'{path}' holds {found}", "store uint8 pixels or int8 tensors in one .npy")
+    wanted = contract.frame_shape
+    if frames.shape[1:] == wanted[:-1] and wanted[-1] == 1:
+        frames = frames[..., None]
+    if frames.ndim == 0 or frames.shape[1:] != wanted:
+        raise DataError(
+            f"'{path}' holds frames of shape {list(frames.shape[1:])}, the model takes {list(wanted)}",
+            f"store an array of shape [N, {', '.join(map(str, wanted))}]",
+        )
+    if frames.dtype == np.uint8 and contract.table is None:
+        raise DataError(
+            f"the model's input {list(contract.input_shape)} is not an image: it takes int8 tensors only",
+            "quantise the values by the model's input scale and zero point and store int8",
+        )
+    return np.ascontiguousarray(frames)

@@ -1,0 +1,62 @@
+"""`edgekit flash`: put the firmware on a board and check that it answers."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+
+@make_command(short_help="Generate, build and put the firmware on a board; check its answer.")
+@_options.board
+@_options.port
+@_options.model
+@click.option("--no-build", is_flag=True, help="Flash the image that is there, as it is.")
+@click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
+@_options.timeout
+@click.argument("folder", type=_options.PATH, required=False)
+def command(
+    output: Output,
+    board: str,
+    port: str | None,
+    model: Path | None,
+    no_build: bool,
+    debug: bool,
+    compiler: str | None,
+    timeout_s: float,
+    folder: Path | None,
+) -> None:
+    """Flash a board and wait for its HELLO.
+
+    With a model (--model or edgekit.toml) the firmware in FOLDER is generated and built first, which costs
+    nothing when nothing changed; without one, the project in FOLDER is built and flashed as it stands.
+
+    \b
+    Example: edgekit flash --board host --model model.tflite
+    """
+    from dataclasses import asdict
+
+    from edgekit import board as boards
+    from edgekit import flash, pipeline
+    from edgekit.firmware import build
+
+    opened = boards.load(board)
+    folder = _options.firmware_folder(folder, opened.id)
+    loaded = None
+    if model is not None and (model.exists() or not folder.is_dir()):
+        loaded = pipeline.load_model(model)
+    if loaded is not None and not no_build:
+        pipeline.generate_project(loaded, opened, folder, debug=debug)
+    image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
+    with output.progress(f"flashing {opened.id}") as progress:
+        flash.flash(image, opened, port, progress)
+    with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
+        hello = device.hello
+    output.text(
+        f"{opened.id} runs edgekit firmware {hello.firmware_version} ({hello.runtime}), "
+        f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\nnext: edgekit monitor --board {board}"
+    )
+    output.result({"board": opened.id, "image": str(image.path), "hello": asdict(hello)})

@@ -1,0 +1,64 @@
+"""`edgekit generate`: an int8 .tflite becomes C, and a firmware project for a board."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+
+@make_command(short_help="Turn an int8 .tflite into a firmware project for a board.")
+@_options.board
+@click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
+@click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.labels
+@_options.color
+@_options.mean
+@_options.std
+@click.argument("model", type=_options.PATH, required=False)
+def command(
+    output: Output,
+    board: str,
+    target: Path | None,
+    debug: bool,
+    labels: tuple[str, ...] | None,
+    color: str | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    model: Path | None,
+) -> None:
+    """Write a complete firmware project: the model as C, the kernels it uses, the application.
+
+    Refuses a model that cannot fit the board (exit 6), saying what it needs and what the board has.
+
+    \b
+    Example: edgekit generate model.tflite --board host -o build/host
+    """
+    from edgekit import board as boards
+    from edgekit import pipeline
+
+    opened = boards.load(board)
+    flags = pipeline.ContractFlags(labels=labels, color=color, mean=mean, std=std)
+    loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
+    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    folder = _options.firmware_folder(target, opened.id)
+    made = pipeline.generate_project(loaded, opened, folder, debug=debug)
+    output.text(
+        f"{folder}: {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, "
+        f"weights {made.weight_bytes:,} B, {made.macs:,} MACs\nnext: edgekit build {folder}"
+    )
+    output.result(
+        {
+            "board": opened.id,
+            "folder": str(folder),
+            "steps": len(made.steps),
+            "arena_bytes": made.plan.arena_bytes,
+            "weight_bytes": made.weight_bytes,
+            "macs": made.macs,
+            "model_digest": made.model_digest,
+            "contract_digest": made.contract_digest,
+            "debug": debug,
+        }
+    )

@@ -1,0 +1,28 @@
+"""`edgekit inspect`: what a model needs, layer by layer, and which boards have it."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+
+@make_command(short_help="Show a model's layers, work and memory, against the boards.")
+@click.option("--board", "board_ids", multiple=True, metavar="ID|FILE", help="Only against these boards.")
+@click.argument("model", type=_options.PATH)
+def command(output: Output, board_ids: tuple[str, ...], model: Path) -> None:
+    """Show operators, shapes, MACs, weights, memory over time, and the fit on boards.
+
+    \b
+    Example: edgekit inspect model.tflite --board host
+    """
+    from edgekit import board as boards
+    from edgekit import pipeline
+    from edgekit.cli._inspection import render
+
+    opened = [boards.load(name) for name in (board_ids or boards.list_ids())]
+    found = pipeline.inspect(model, opened)
+    render(output, found)
+    output.result(found.to_dict())

@@ -1,0 +1,76 @@
+"""`edgekit monitor`: stream frames to a board and watch its predictions."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import SCHEMA, Output
+
+
+@make_command(short_help="Stream frames to a board and watch its predictions live.")
+@_options.board
+@_options.port
+@_options.model
+@click.option("--source", metavar="DATA|camera:N", help="Images, labelled or not, or a camera.")
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this many frames.")
+@click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
+@_options.labels
+@_options.color
+@_options.resize
+@_options.mean
+@_options.std
+@_options.timeout
+def command(
+    output: Output,
+    board: str,
+    port: str | None,
+    model: Path | None,
+    source: str | None,
+    count: int | None,
+    confusion: bool,
+    labels: tuple[str, ...] | None,
+    color: str | None,
+    resize: str | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    timeout_s: float,
+) -> None:
+    """Stream frames to a board; show for each the label, the scores, invoke time and link time.
+
+    At the end: accuracy if the frames are labelled, invoke and link percentiles, frames per second and
+    retransmissions. With --json one line each: hello, prediction, ..., summary.
+
+    \b
+    Examples: edgekit monitor --board host --source test/
+              edgekit monitor --board host --source camera:0
+    """
+    from dataclasses import asdict
+
+    from edgekit import board as boards
+    from edgekit import pipeline
+    from edgekit.cli import _live
+    from edgekit.errors import UsageError
+
+    if source is None:
+        raise UsageError(
+            "no frames were named", "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0"
+        )
+    opened = boards.load(board)
+    flags = pipeline.ContractFlags(labels=labels, color=color, resize=resize, mean=mean, std=std)
+    loaded = pipeline.load_model(_options.require(model), flags)
+    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    stream = pipeline.open_source(source, loaded.contract, count)
+    with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
+        output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
+        try:
+            tally = _live.stream(
+                output, device, loaded.contract, stream.frames, stream.labels, total=stream.total
+            )
+        finally:
+            stream.close()
+        output.event(_live.summary(tally, device) | {"board": opened.id, "warnings": output.warnings})
+        if confusion:
+            _live.print_confusion(output, tally)
+        _live.print_summary(output, tally, device)

@@ -1,0 +1,83 @@
+"""`edgekit prove`: the same frames through the oracle and the device, every row compared."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+
+@make_command(short_help="Prove that a board computes, bit for bit, what the oracle computes.")
+@_options.board
+@_options.port
+@_options.model
+@click.option("--data", type=_options.PATH, help="Images to prove on.")
+@click.option("--random", "random_count", type=click.IntRange(min=1), help="Prove on N random frames.")
+@click.option("--count", type=click.IntRange(min=1), help="At most this many of the images.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random frames.")
+@click.option("-o", "--output", "target", type=_options.PATH, help="Write the certificate here too.")
+@_options.timeout
+def command(
+    output: Output,
+    board: str,
+    port: str | None,
+    model: Path | None,
+    data: Path | None,
+    random_count: int | None,
+    count: int | None,
+    seed: int,
+    target: Path | None,
+    timeout_s: float,
+) -> None:
+    """Compare a board with LiteRT's reference kernels on the same frames.
+
+    Prints a certificate, or fails (exit 12) naming the first differing frame and, where a debug build
+    can be asked, the first differing step.
+
+    \b
+    Example: edgekit prove --board host --model model.tflite --random 200
+    """
+    import json
+    from dataclasses import asdict
+
+    from edgekit import board as boards
+    from edgekit import pipeline, proof
+    from edgekit.errors import UsageError
+    from edgekit.files import write_whole
+
+    if (data is None) == (random_count is None):
+        raise UsageError("prove needs frames", "pass either --data DATA or --random N")
+    opened = boards.load(board)
+    loaded = pipeline.load_model(_options.require(model))
+    if data is not None:
+        frames = pipeline.load_frames(data, loaded.contract, count)
+    else:
+        assert random_count is not None
+        frames = proof.random_frames(loaded.contract, random_count, seed)
+    image = None
+    if port is None and opened.emulator is not None:
+        image = pipeline.cached_image(loaded, opened)
+    with (
+        pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
+        output.progress(f"proving {len(frames)} frames") as progress,
+    ):
+        certificate = proof.prove(
+            device,
+            loaded,
+            frames,
+            traced=lambda frame: pipeline.trace(opened, loaded, frame, device=device, port=port),
+            progress=progress,
+        )
+    fields = asdict(certificate)
+    if target is not None:
+        text = json.dumps({"schema": 1, "type": "certificate", **fields}, indent=2, sort_keys=True)
+        write_whole(target, f"{text}\n".encode())
+    output.text(
+        f"proven: {certificate.rows_equal} of {certificate.frames} rows on '{certificate.board}' equal "
+        f"{certificate.oracle}"
+    )
+    for key, value in fields.items():
+        output.text(f"  {key:16} {value}")
+    output.result({"certificate": fields})

@@ -1,0 +1,181 @@
+"""The straight line, end to end: the first file to read.
+
+    model file -> int8 .tflite -> Graph -> Steps -> MemoryPlan -> GeneratedModel -> FirmwareProject
+      -> FirmwareImage -> Device -> Prediction
+
+Each function here is one or two arrows; each stage lives in the module that it is imported from.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edgekit import __version__, board, contract, resources
+from edgekit.board import Board
+from edgekit.codegen import budget
+from edgekit.codegen.generator import GeneratedModel, generate
+from edgekit.contract import Color, Contract, Preprocess, Resize
+from edgekit.device.client import Device
+from edgekit.emulator import RunningBoard
+from edgekit.errors import ModelError, UsageError
+from edgekit.firmware import build, project
+from edgekit.firmware.image import FirmwareImage
+from edgekit.flash import process as virtual_flash
+from edgekit.graph import tflite
+from edgekit.graph.digest import model_digest
+from edgekit.graph.ir import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An int8 .tflite, read and checked, with the contract by which it is used."""
+
+    path: Path
+    data: bytes = field(repr=False)
+    graph: Graph = field(repr=False)
+    contract: Contract
+    digest: str
+    """Of the graph without metadata: what the firmware carries."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the whole file, as `sha256sum` prints it."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFlags:
+    """What the user says about a model's input and labels; None leaves what the model says."""
+
+    labels: tuple[str, ...] | None = None
+    color: str | None = None
+    resize: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def load_model(path: Path, flags: ContractFlags | None = None) -> Model:
+    """Read an int8 .tflite, ours or a third party's.
+
+    Raises:
+        ModelError: not an int8 classifier with one input and one output.
+        UsageError: the flags contradict the model.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the model '{path}': {error.strerror}", "make one with `edgekit quantize`"
+        ) from error
+    graph = tflite.parse(data, path.stem)
+    agreed = _with_flags(graph, contract.of(graph), flags or ContractFlags())
+    return Model(path, data, graph, agreed, model_digest(graph))
+
+
+def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
+    if flags == ContractFlags():
+        return base
+    preprocess = base.preprocess
+    if preprocess is not None:
+        given = Preprocess(
+            color=Color(flags.color) if flags.color else preprocess.color,
+            resize=Resize(flags.resize) if flags.resize else preprocess.resize,
+            mean=preprocess.mean if flags.mean is None else contract.unit_values("mean", flags.mean),
+            std=preprocess.std if flags.std is None else contract.unit_values("std", flags.std),
+        )
+        # Rounding leaves no trace in mean and std, so an untouched table is kept as it is.
+        preprocess = given
+    elif flags.color or flags.mean or flags.std or flags.resize:
+        raise UsageError(
+            f"the model's input {list(base.input_shape)} is not an image: "
+            "--color, --resize, --mean and --std do not apply"
+        )
+    made = contract.for_graph(
+        graph, preprocess=preprocess, labels=flags.labels or base.labels, oracle=base.oracle
+    )
+    if preprocess == base.preprocess:
+        made = replace(made, table=base.table)
+    return made
+
+
+def generate_model(model: Model, target: Board) -> GeneratedModel:
+    """Turn a model into C for a board.
+
+    Raises:
+        UnsupportedOpError: listing every operator that cannot be run.
+        DoesNotFitError: saying what is needed, what the board has and the largest tensors.
+    """
+    generated = generate(model.graph, model.contract)
+    budget.check(generated, model.graph, target)
+    return generated
+
+
+def generate_project(model: Model, target: Board, out: Path, *, debug: bool = False) -> GeneratedModel:
+    """Write the firmware of a model for a board into the folder `out`."""
+    generated = generate_model(model, target)
+    project.write(project.assemble(generated, target, debug=debug), out)
+    return generated
+
+
+def cached_image(
+    model: Model, target: Board, *, debug: bool = False, compiler: str | None = None
+) -> FirmwareImage:
+    """Return the built firmware of a model, from the cache if the very same was built before."""
+    made = project.assemble(generate_model(model, target), target, debug=debug)
+    key = hashlib.sha256()
+    for name in sorted(made.files):
+        key.update(name.encode() + b"\0" + hashlib.sha256(made.files[name]).digest())
+    key.update(f"{__version__} {build.choose_compiler(target, compiler)} {debug}".encode())
+    folder = resources.cache() / "builds" / f"{target.id}-{key.hexdigest()[:24]}"
+    if not (folder / build.IMAGE_RECORD).is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        try:
+            project.write(made, scratch / "firmware")
+            build.build(scratch / "firmware", target, compiler=compiler)
+            # Another process may have been faster: then its result, which is the same, stays.
+            if not folder.exists():
+                (scratch / "firmware").rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return build.load_image(folder)
+
+
+@contextmanager
+def open_device(
+    target: Board,
+    *,
+    port: str | None = None,
+    model: Model | None = None,
+    image: FirmwareImage | None = None,
+    timeout_s: float = 10.0,
+) -> Iterator[Device]:
+    """Open a board: the one at `port`, or, without one, a virtual board that runs `image`.
+
+    Without a port and an image, a virtual board runs what was flashed to it last. With a `model`, firmware
+    built for another one is refused with a ContractMismatchError.
+    """
+    agreed = None if model is None else model.contract
+    digest = None if model is None else model.digest
+    if port is not None or target.emulator is None:
+        opened = Device.open(
+            port or "auto", contract=agreed, model_digest=digest, serial=target.serial, timeout_s=timeout_s
+        )
+        with opened as device:
+            yield device
+        return
+    running = RunningBoard(image or virtual_flash.installed(target), target)
+    try:
+        with Device.open(
+            running.transport, contract=agreed, model_digest=digest, timeout_s=timeout_s
+        ) as device:
+            yield device
+    finally:
+        running.close()
+
+
+Progress = Callable[[float], None]

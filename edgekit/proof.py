@@ -1,0 +1,144 @@
+"""Compares a device with the oracle, row by row, and names the first step that computes something else."""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import __version__, ops
+from edgekit.contract import Contract
+from edgekit.device.client import Device
+from edgekit.errors import ProofError
+from edgekit.oracle import Oracle
+from edgekit.pipeline import Model
+
+Frames = NDArray[np.uint8] | NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was compared, and by what: all rows were equal, else there is none."""
+
+    board: str
+    frames: int
+    rows_equal: int
+    unit: str
+    model_sha256: str
+    model_digest: str
+    contract_digest: str
+    frames_sha256: str
+    outputs_sha256: str
+    oracle: str
+    edgekit: str
+    firmware: str
+    runtime: str
+
+
+def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
+    """Return the int8 input tensors of frames [N, ...]: pixels through the contract's table, int8 as it is."""
+    if frames.dtype == np.int8:
+        return frames.view(np.int8)
+    assert contract.table is not None, "the caller has checked that the model takes pixels"
+    table = np.frombuffer(contract.table, np.int8).reshape(-1, 256)
+    channels = np.arange(frames.shape[-1])
+    return np.ascontiguousarray(table[channels % table.shape[0], frames])
+
+
+def random_frames(contract: Contract, count: int, seed: int) -> Frames:
+    """Return uniformly random frames: pixels if the model takes pixels, else int8 tensors."""
+    generator = np.random.default_rng(seed)
+    shape = (count, *contract.frame_shape)
+    if contract.table is not None:
+        return generator.integers(0, 256, shape, np.uint8)
+    return generator.integers(-128, 128, shape, np.int8)
+
+
+def prove(
+    device: Device,
+    model: Model,
+    frames: Frames,
+    *,
+    traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None],
+    progress: Callable[[float], None] = lambda _: None,
+) -> Certificate:
+    """Run every frame on the device and on the oracle and compare the rows.
+
+    Args:
+        device: open, its contract checked.
+        model: what both run.
+        frames: uint8 pixels or int8 tensors [N, ...frame shape].
+        traced: runs one frame in a debug build and returns the CRC-32 of each step's output, or None
+            where there is no debug build; asked only after a difference.
+        progress: told the fraction done.
+
+    Raises:
+        ProofError: names the first differing frame, the values, and the first differing step if traced.
+    """
+    oracle = Oracle(model.data)
+    expected_digest = hashlib.sha256()
+    for number, answer in enumerate(device.stream(iter(frames))):
+        expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
+        if not np.array_equal(expected.reshape(-1), answer.scores):
+            raise _difference(model, oracle, frames, number, expected.reshape(-1), answer.scores, traced)
+        expected_digest.update(expected.tobytes())
+        progress((number + 1) / len(frames))
+    hello = device.hello
+    return Certificate(
+        board=hello.board,
+        frames=len(frames),
+        rows_equal=len(frames),
+        unit=hello.ticks_unit,
+        model_sha256=model.sha256,
+        model_digest=model.digest,
+        contract_digest=model.contract.digest(),
+        frames_sha256=hashlib.sha256(frames.tobytes()).hexdigest(),
+        outputs_sha256=expected_digest.hexdigest(),
+        oracle=f"LiteRT BUILTIN_REF {oracle.version}",
+        edgekit=__version__,
+        firmware=hello.firmware_version,
+        runtime=hello.runtime,
+    )
+
+
+def _difference(
+    model: Model,
+    oracle: Oracle,
+    frames: Frames,
+    number: int,
+    expected: NDArray[np.int8],
+    got: NDArray[np.int8],
+    traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None],
+) -> ProofError:
+    where = int(np.flatnonzero(expected != got)[0])
+    details = {"frame": number, "output": where, "expected": expected.tolist(), "got": got.tolist()}
+    message = (
+        f"frame {number} of {len(frames)} differs: output {where} is {got[where]} on the device, "
+        f"{expected[where]} in the oracle ({int((expected != got).sum())} of {expected.size} outputs differ)"
+    )
+    checksums = traced(frames[number])
+    if checksums is None:
+        hint = "flash a debug build (`edgekit flash --debug`) and prove again: it names the first differing step"
+        return ProofError(message, hint, details)
+    step = first_difference(model, oracle, frames[number], checksums)
+    if step is None:
+        hint = "the same frame is right in a debug build: suspect the compiler's optimisation, or memory"
+        return ProofError(f"{message}; no step differs in a debug build", hint, details)
+    index, name = step
+    hint = f"compare that kernel's source and flags; the steps before step {index} are equal"
+    return ProofError(f"{message}; the first differing step is {name}", hint, details | {"step": index})
+
+
+def first_difference(
+    model: Model, oracle: Oracle, frame: NDArray[np.generic], checksums: tuple[int, ...]
+) -> tuple[int, str] | None:
+    """Return (index, description) of the first step whose output differs from the oracle's, or None."""
+    tensors = oracle.tensors(to_tensors(frame[None], model.contract)[0])
+    for index, (step, checksum) in enumerate(zip(ops.lower(model.graph), checksums, strict=True)):
+        expected = tensors.get(step.output)
+        if expected is not None and zlib.crc32(expected.tobytes()) != checksum:
+            tensor = model.graph.tensor(step.output)
+            return index, f"{index}: {step.kind} '{tensor.name}' {'x'.join(map(str, tensor.shape))}"
+    return None
