@@ -58,7 +58,8 @@ class Output:
 
     def failure(self, error: EdgekitError, exit_code: int) -> None:
         """Print an error, on stderr for a person and on stdout as JSON for a machine."""
-        said: dict[str, Any] = {"id": error.id, "exit": exit_code, "message": error.message, "hint": error.hint}
+        said: dict[str, Any] = {"id": error.id, "exit": exit_code}
+        said |= {"message": error.message, "hint": error.hint}
         if error.details:
             said["details"] = dict(error.details)
         if self.json:

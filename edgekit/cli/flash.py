@@ -57,6 +57,7 @@ def command(
         hello = device.hello
     output.text(
         f"{opened.id} runs edgekit firmware {hello.firmware_version} ({hello.runtime}), "
-        f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\nnext: edgekit monitor --board {board}"
+        f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\n"
+        f"next: edgekit monitor --board {board}"
     )
     output.result({"board": opened.id, "image": str(image.path), "hello": asdict(hello)})

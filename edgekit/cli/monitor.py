@@ -55,7 +55,8 @@ def command(
 
     if source is None:
         raise UsageError(
-            "no frames were named", "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0"
+            "no frames were named",
+            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0",
         )
     opened = boards.load(board)
     flags = pipeline.ContractFlags(labels=labels, color=color, resize=resize, mean=mean, std=std)

@@ -1,0 +1,68 @@
+"""`edgekit doctor`: what is installed, what is missing, and how to get it."""
+
+from pathlib import Path
+from typing import Any
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import Output
+
+# What each extra is for, and the package whose absence means that it is not installed.
+_EXTRAS = {
+    "prove": ("ai_edge_litert", "prove a board against LiteRT's reference kernels"),
+    "convert": ("onnx2tf", "quantise ONNX models"),
+    "torch": ("torch", "quantise PyTorch models"),
+    "camera": ("cv2", "classify what a camera of this machine sees"),
+    "compiler": ("ziglang", "build where no C compiler is installed"),
+    "demo": ("sklearn", "run `edgekit demo`"),
+}
+
+
+@make_command(short_help="Say what is installed, what is missing, and how to get it.")
+@_options.board
+def command(output: Output, board: str) -> None:
+    """Check Python, the optional packages, compilers, serial ports and the board of this project.
+
+    \b
+    Example: edgekit doctor
+    """
+    import importlib.util
+    import platform
+
+    from edgekit import __version__, settings, toolchain
+    from edgekit import board as boards
+    from edgekit.device import ports
+
+    checks: list[dict[str, Any]] = []
+
+    def check(name: str, ok: bool, found: str, hint: str = "", needed: bool = False) -> None:
+        checks.append({"name": name, "ok": ok, "needed": needed, "found": found, "hint": hint})
+        mark = "ok  " if ok else ("MISS" if needed else "-   ")
+        output.text(f"  {mark} {name:22} {found}")
+        if hint and not ok:
+            output.text(f"       {'':22} -> {hint}")
+
+    output.text(f"edgekit {__version__}")
+    check("Python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    for extra, (package, purpose) in _EXTRAS.items():
+        there = importlib.util.find_spec(package) is not None
+        check(f"extra '{extra}'", there, purpose, f'pip install "edgekit[{extra}]"')
+    project = settings.load(Path.cwd())
+    opened = boards.load(str(project.get("board.id") or board))
+    check("project", project.path is not None, settings.FILE_NAME, "edgekit init")
+    check("board", True, f"{opened.id}: {opened.name}")
+    findings = toolchain.describe(opened.soc.isa, opened.build.compilers)
+    for finding in findings:
+        said = finding.compiler.version if finding.compiler else finding.problem.splitlines()[0]
+        check(f"compiler {finding.name}", finding.compiler is not None, f"{said} ({finding.source})")
+    usable = any(finding.compiler for finding in findings)
+    check("a compiler that works", usable, opened.soc.isa, toolchain.how_to_get(opened.soc.isa), needed=True)
+    if opened.emulator is not None:
+        check("port", True, "none needed: edgekit starts this board")
+    else:
+        listed = ports.matching(opened.serial.usb_ids)
+        hint = "plug the board in; on Linux you may need to join the group 'dialout'"
+        check("port", bool(listed), ", ".join(listed) or "no matching serial port", hint, needed=True)
+    ready = all(item["ok"] or not item["needed"] for item in checks)
+    output.text("\nready" if ready else "\nnot ready: see MISS above")
+    output.result({"ready": ready, "checks": checks})
