@@ -1,7 +1,10 @@
 """Writes files whole or not at all."""
 
+import contextlib
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from edgekit.errors import OutputError
@@ -31,6 +34,36 @@ def write_whole(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise _cannot_write(path, error) from error
         raise
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes that lock the same folder waiting; the folder is made if it is not there.
+
+    The lock is on the folder itself and leaves nothing behind, however the process ends. Where folders
+    cannot be locked (Windows) this does nothing.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

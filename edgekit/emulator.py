@@ -1,0 +1,138 @@
+"""Runs the firmware of a virtual board, and gives the other end of its serial line.
+
+    with emulator.start(image, board) as line: ...            # one run
+    with RunningBoard(image, board) as running:               # for a client that reconnects
+        line = running.connect()                              # power on
+        line = running.connect()                              # power off and on: a new process
+
+The board holds one end of a socket pair as its stdin and stdout. When the other end closes, by this
+process or by its death of any kind, the firmware reads the end of its line and exits.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO, Self
+
+from edgekit.board import Board
+from edgekit.errors import ToolError, UsageError
+from edgekit.firmware.image import FirmwareImage
+
+# How long the firmware may take to see that its line was cut: one inference and the report of a sanitizer.
+_ORDERLY_S = 5.0
+_LAST_LINES = 20
+_LAST_BYTES = 65536
+
+
+class RunningBoard:
+    """A virtual board: `connect` turns it on (again), `close` turns it off.
+
+    Raises:
+        UsageError: the board is not a virtual one.
+        ToolError: the image was built for another board.
+    """
+
+    def __init__(self, image: FirmwareImage, board: Board) -> None:
+        if board.emulator is None:
+            raise UsageError(
+                f"the board '{board.id}' is not a virtual one, so edgekit cannot start it",
+                "name the serial port of the real board with --port",
+            )
+        if image.board_id != board.id:
+            raise ToolError(
+                f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
+                f"run `edgekit generate` and `edgekit build` for --board {board.id}",
+            )
+        self._image = image
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+        self._errors: IO[bytes] | None = None
+        self._last_words = ""
+        self._exit_code: int | None = None
+
+    def connect(self) -> socket.socket:
+        """Turn the board off, if it is on, and on; return the host's end of its serial line.
+
+        The socket is closed when the board is turned off. Raises ToolError if the image cannot be run.
+        """
+        self.close()
+        ours, theirs = socket.socketpair()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes it
+        try:
+            self._process = subprocess.Popen(
+                [str(self._image.path.absolute())],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=errors,
+                process_group=0,  # Ctrl-C is for the user of the board
+            )
+        except OSError as error:
+            ours.close()
+            errors.close()
+            raise ToolError(
+                f"cannot start the firmware '{self._image.path}': {error.strerror}",
+                "run `edgekit build` again",
+            ) from error
+        finally:
+            theirs.close()
+        self._line, self._errors = ours, errors
+        return ours
+
+    def close(self) -> None:
+        """Turn the board off: cut its line, and end the process if that does not."""
+        if self._process is None or self._line is None or self._errors is None:
+            return
+        with contextlib.suppress(OSError):  # closed by its user, or cut by the firmware's own end
+            self._line.shutdown(socket.SHUT_RDWR)
+        self._line.close()
+        try:
+            self._process.wait(_ORDERLY_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            # Also on Ctrl-C during the wait.
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            self._exit_code = self._process.returncode
+            self._last_words = self._read_errors()
+            self._errors.close()
+            self._process = self._line = self._errors = None
+
+    def exit_code(self) -> int | None:
+        """Return how the firmware ended: 0 in order, negative for a signal, None while it runs."""
+        return self._exit_code if self._process is None else self._process.poll()
+
+    def last_words(self) -> str:
+        """Return the last lines that the firmware wrote to stderr, such as a sanitizer's report."""
+        return self._last_words if self._process is None else self._read_errors()
+
+    def _read_errors(self) -> str:
+        assert self._errors is not None
+        # Not by seeking: the process writes at the same position.
+        handle = self._errors.fileno()
+        end = os.fstat(handle).st_size
+        text = os.pread(handle, _LAST_BYTES, max(0, end - _LAST_BYTES)).decode("utf-8", "replace")
+        return "\n".join(text.splitlines()[-_LAST_LINES:])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def start(image: FirmwareImage, board: Board) -> Iterator[socket.socket]:
+    """Turn a virtual board on, and off at the end; yield the host's end of its serial line.
+
+    Raises as `RunningBoard` and its `connect`.
+    """
+    with RunningBoard(image, board) as running:
+        yield running.connect()

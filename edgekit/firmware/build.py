@@ -1,0 +1,251 @@
+"""Compiles a firmware project: only what has changed, on all cores, with every warning an error."""
+
+import hashlib
+import os
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit import process, toolchain
+from edgekit.board import Board
+from edgekit.errors import OutputError, ToolError
+from edgekit.files import locked, write_whole
+from edgekit.firmware import manifest
+from edgekit.firmware.image import RECORD, FirmwareImage
+from edgekit.firmware.project import defines, include_folders
+from edgekit.toolchain import Compiler
+
+IMAGE = "firmware"
+OBJECTS = "obj"
+LANGUAGE = ("-std=c11",)
+WARNINGS = (
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wshadow",
+    "-Wcast-qual",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wundef",
+    "-Wvla",
+    "-Werror",
+)
+_COMPILE_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One command that makes one file, run only when `key` is not the one that made it last."""
+
+    command: tuple[str, ...]
+    output: str
+    key: str
+    hint: str
+
+
+def build(
+    project_dir: Path,
+    board: Board,
+    *,
+    compiler: str | None = None,
+    cflags: Sequence[str] = (),
+    jobs: int | None = None,
+) -> FirmwareImage:
+    """Compile and link the project that `generate` wrote; return the image.
+
+    Args:
+        project_dir: a folder with an edgekit.json.
+        board: the board that it was generated for.
+        compiler: a command to use instead of what `toolchain.find` would find.
+        cflags: more flags, behind the board's, for compiler and linker: `-fsanitize=address,undefined`.
+        jobs: compilers at a time; None means one per core.
+
+    Raises:
+        ToolError: no project, no compiler, or a source does not compile (with the compiler's last lines).
+        OutputError: the folder cannot be written.
+    """
+    with locked(_checked(project_dir)):
+        found = _project(project_dir, board)
+        chosen = toolchain.find(board.soc.isa, board.build.compilers, compiler)
+        return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
+
+
+def load_image(project_dir: Path) -> FirmwareImage:
+    """Return the image that was built last from the project as it stands.
+
+    Raises:
+        ToolError: it was not built, or generated anew since.
+    """
+    hint = f"run `edgekit build {project_dir}`"
+    with locked(_checked(project_dir)):
+        try:
+            image = FirmwareImage.load(project_dir)
+        except FileNotFoundError as error:
+            raise ToolError(f"'{project_dir}' has not been built", hint) from error
+        if image.project_digest != _project_digest(project_dir):
+            raise ToolError(f"'{project_dir}' was generated again after it was built", hint)
+    return image
+
+
+def _checked(project_dir: Path) -> Path:
+    if manifest.read(project_dir) is None:
+        raise ToolError(
+            f"'{project_dir}' is not a firmware project: it has no {manifest.NAME}",
+            f"run `edgekit generate model.tflite --board ID -o {project_dir}`",
+        )
+    return project_dir
+
+
+def _project(project_dir: Path, board: Board) -> manifest.Manifest:
+    found = manifest.read(project_dir)
+    assert found is not None
+    hint = f"run `edgekit generate model.tflite --board {board.id} -o {project_dir}`"
+    if not found.complete:
+        raise ToolError(f"'{project_dir}' is not complete: its generation was interrupted", hint)
+    if found.board_id != board.id:
+        raise ToolError(
+            f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'", hint
+        )
+    return found
+
+
+def _build(
+    project_dir: Path,
+    found: manifest.Manifest,
+    board: Board,
+    compiler: Compiler,
+    cflags: tuple[str, ...],
+    jobs: int,
+) -> FirmwareImage:
+    compiles = _compile_jobs(project_dir, found, board, compiler, cflags)
+    link = _link_job(compiles, board, compiler, cflags)
+    project_digest = _project_digest(project_dir)
+    try:
+        (project_dir / OBJECTS).mkdir(exist_ok=True)
+        if _is_fresh(project_dir, link):
+            try:
+                image = FirmwareImage.load(project_dir)
+            except (FileNotFoundError, ToolError):
+                pass  # made anew below
+            else:
+                if image.project_digest == project_digest:
+                    return image
+        # An image that no longer fits its sources must not pass for theirs if this build fails.
+        (project_dir / RECORD).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write in '{project_dir}': {error.strerror}") from error
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for _ in pool.map(lambda job: _make(project_dir, job, compiler), compiles):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    _make(project_dir, link, compiler)
+    content = _read(project_dir / IMAGE)
+    image = FirmwareImage(
+        path=project_dir / IMAGE,
+        board_id=board.id,
+        model_digest=found.model_digest,
+        contract_digest=found.contract_digest,
+        project_digest=project_digest,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        compiler=compiler.version,
+        debug=found.debug,
+    )
+    image.save()
+    return image
+
+
+def _compile_jobs(
+    project_dir: Path,
+    found: manifest.Manifest,
+    board: Board,
+    compiler: Compiler,
+    cflags: tuple[str, ...],
+) -> list[_Job]:
+    headers = hashlib.sha256()
+    for name in sorted(found.files):
+        if name.endswith(".h"):
+            headers.update(name.encode() + b"\0" + hashlib.sha256(_read(project_dir / name)).digest())
+    folders = (f"-I{folder}" for folder in include_folders(found.files))
+    common = (*LANGUAGE, *WARNINGS, *board.build.cflags, *defines(found.debug), *folders, *cflags)
+    jobs = []
+    for source in found.sources:
+        # One folder for all objects: `app/ek_app.c` becomes obj/app.ek_app.o.
+        output = f"{OBJECTS}/{source.removesuffix('.c').replace('/', '.')}.o"
+        command = (*compiler.command, *common, "-c", source, "-o", output)
+        inputs = (*command, compiler.version, headers.hexdigest(), _digest(_read(project_dir / source)))
+        hint = f"`{shlex.join(command)}` in '{project_dir}' shows all that the compiler says"
+        jobs.append(_Job(command, output, _digest("\0".join(inputs).encode()), hint))
+    return jobs
+
+
+def _link_job(compiles: list[_Job], board: Board, compiler: Compiler, cflags: tuple[str, ...]) -> _Job:
+    objects = (job.output for job in compiles)
+    command = (
+        *compiler.command,
+        *board.build.cflags,
+        *cflags,
+        *objects,
+        *board.build.ldflags,
+        "-o",
+        IMAGE,
+    )
+    inputs = (*command, compiler.version, *(job.key for job in compiles))
+    return _Job(
+        command, IMAGE, _digest("\0".join(inputs).encode()), f"the command was `{shlex.join(command)}`"
+    )
+
+
+def _make(project_dir: Path, job: _Job, compiler: Compiler) -> None:
+    if _is_fresh(project_dir, job):
+        return
+    key = _key_path(project_dir, job)
+    try:
+        key.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot remove '{key}': {error.strerror}") from error
+    process.run(
+        job.command,
+        cwd=project_dir,
+        env=compiler.environment(),
+        timeout_s=_COMPILE_S,
+        hint=job.hint,
+    )
+    write_whole(key, job.key.encode())
+
+
+def _is_fresh(project_dir: Path, job: _Job) -> bool:
+    try:
+        return (
+            _key_path(project_dir, job).read_bytes() == job.key.encode()
+            and (project_dir / job.output).is_file()
+        )
+    except OSError:
+        return False
+
+
+def _key_path(project_dir: Path, job: _Job) -> Path:
+    return project_dir / OBJECTS / f"{Path(job.output).name}.key"
+
+
+def _project_digest(project_dir: Path) -> str:
+    return _digest(_read(project_dir / manifest.NAME))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ToolError(
+            f"cannot read '{path}': {error.strerror}", "run `edgekit generate` again into this folder"
+        ) from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,257 @@
+"""Puts generated model, runtime, application and the board's own files together into one buildable folder."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgekit import __version__, resources
+from edgekit.board import Board
+from edgekit.codegen.generator import GeneratedModel
+from edgekit.errors import OutputError, ProjectError, ToolError
+from edgekit.files import locked, write_whole
+from edgekit.firmware import manifest
+
+_KERNEL = re.compile(r"ek_[a-z0-9_]+")
+_C_SUFFIXES = (".c", ".h")
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareProject:
+    """All files of a firmware project, by path with slashes; `manifest` is its edgekit.json."""
+
+    board_id: str
+    model_digest: str
+    contract_digest: str
+    debug: bool
+    files: Mapping[str, bytes] = field(repr=False)
+    kernels: Mapping[str, str]
+    """Kernel name to the folder that it was taken from."""
+    manifest: bytes = field(repr=False)
+
+
+def assemble(model: GeneratedModel, board: Board, *, debug: bool = False) -> FirmwareProject:
+    """Make the firmware project of a model for a board, in memory. Equal input gives equal bytes.
+
+    Args:
+        model: the generated C.
+        board: decides the template, the kernels and the settings of the application.
+        debug: compile with EK_TRACE, so that the firmware keeps a checksum of each step's output.
+
+    Raises:
+        ProjectError: the board names no kernel folder that has a kernel the model needs.
+    """
+    templates = resources.firmware_templates()
+    files = {f"model/{name}": content for name, content in model.files.items()}
+    kernels, runtime = _runtime(templates / "runtime", board, {s.kernel for s in model.steps if s.kernel})
+    files |= runtime
+    files |= _tree(templates / "app", "app/")
+    files |= _tree(templates / board.build.template, "")
+    files = _render(files, board, debug)
+    for name in files:
+        if not manifest.is_safe(name) or name == manifest.NAME:
+            raise ProjectError(f"a firmware project cannot have a file named '{name}'")
+    return FirmwareProject(
+        board_id=board.id,
+        model_digest=model.model_digest,
+        contract_digest=model.contract_digest,
+        debug=debug,
+        files=dict(sorted(files.items())),
+        kernels=kernels,
+        manifest=manifest.to_json(_fields(model, board, debug, kernels, files)),
+    )
+
+
+def write(project: FirmwareProject, out: Path) -> None:
+    """Write a project to the folder `out`, in place of an earlier one.
+
+    Files that are already right are not touched, so that a build starts from what has changed. Files
+    that an earlier generation wrote and this one does not have are removed; nothing else is.
+
+    Raises:
+        OutputError: `out` is a file, holds files that edgekit did not write, or cannot be written.
+    """
+    with locked(out):
+        old = _owned(out, project.files)
+        if old == {name: _digest(content) for name, content in project.files.items()} and (
+            _same(out / manifest.NAME, project.manifest)
+            and all(_same(out / name, content) for name, content in project.files.items())
+        ):
+            return
+        # From here until the end edgekit.json says that the folder is not complete, but whose it is.
+        both = dict(old) | {name: _digest(content) for name, content in project.files.items()}
+        write_whole(out / manifest.NAME, _opening(project, both))
+        for name, content in project.files.items():
+            if not _same(out / name, content):
+                write_whole(out / name, content)
+        _remove(out, sorted(set(old) - set(project.files)))
+        write_whole(out / manifest.NAME, project.manifest)
+
+
+def include_folders(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that hold headers, sorted; `.` is the project itself."""
+    headers = (name for name in files if name.endswith(".h"))
+    return tuple(sorted({name.rpartition("/")[0] or "." for name in headers}))
+
+
+def defines(debug: bool) -> tuple[str, ...]:
+    """Return the compiler flags by which a debug build differs."""
+    return ("-DEK_TRACE=1",) if debug else ()
+
+
+def _runtime(folder: Path, board: Board, needed: set[str]) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Return the folder of each needed kernel, and the runtime's files."""
+    files = _tree(folder / "include", "runtime/include/")
+    chosen: dict[str, str] = {}
+    for kernel in sorted(needed):
+        assert _KERNEL.fullmatch(kernel), kernel
+        for variant in board.build.kernels:
+            source = folder / "src" / variant / f"{kernel}.c"
+            if source.is_file():
+                chosen[kernel] = variant
+                files[f"runtime/src/{variant}/{kernel}.c"] = source.read_bytes()
+                break
+        else:
+            raise ProjectError(
+                f"the board '{board.id}' has no kernel {kernel}: not in {', '.join(board.build.kernels)}",
+                "add 'ref', which has every kernel, to build.kernels of the board file",
+            )
+    for variant in sorted(set(chosen.values())):
+        for header in sorted((folder / "src" / variant).glob("*.h")):
+            files[f"runtime/src/{variant}/{header.name}"] = header.read_bytes()
+    return chosen, files
+
+
+def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
+    """Return the files under a folder of templates; hidden ones stay out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not any(part.startswith((".", "__")) for part in name.split("/")):
+            found[prefix + name] = path.read_bytes()
+    return found
+
+
+def _render(files: Mapping[str, bytes], board: Board, debug: bool) -> dict[str, bytes]:
+    """Fill in the files that end in .j2; they see the settings and the names of all other files."""
+    import jinja2
+
+    # The output is C and make, not HTML; board.py lets nothing through that they would misread.
+    environment = jinja2.Environment(  # noqa: S701
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    names = {name.removesuffix(".j2") for name in files}
+    context = {
+        "board": board,
+        "version": __version__,
+        "sources": sorted(name for name in names if name.endswith(".c")),
+        "include_folders": include_folders(names),
+        "defines": defines(debug),
+    }
+    rendered = {}
+    for name, content in files.items():
+        if name.endswith(".j2"):
+            try:
+                text = environment.from_string(content.decode("utf-8")).render(context)
+            except (jinja2.TemplateError, UnicodeDecodeError) as error:
+                raise ProjectError(f"the template '{name}' is wrong: {error}") from error
+            rendered[name.removesuffix(".j2")] = text.encode("utf-8")
+        else:
+            rendered[name] = content
+    return rendered
+
+
+def _fields(
+    model: GeneratedModel,
+    board: Board,
+    debug: bool,
+    kernels: Mapping[str, str],
+    files: Mapping[str, bytes],
+) -> dict[str, Any]:
+    return {
+        "edgekit": __version__,
+        "board": board.id,
+        "runtime": board.build.runtime.value,
+        "debug": debug,
+        "model_digest": model.model_digest,
+        "contract_digest": model.contract_digest,
+        "memory": {
+            "arena_bytes": model.plan.arena_bytes,
+            "weight_bytes": model.weight_bytes,
+            "frame_buffer_bytes": board.build.frame_buffers * model.contract.input_bytes,
+            "stack_reserve_bytes": board.build.stack_reserve_bytes,
+            "tensor_offsets": {str(index): offset for index, offset in model.plan.offsets.items()},
+        },
+        "macs": model.macs,
+        "steps": [{"kind": step.kind, "kernel": step.kernel} for step in model.steps],
+        "kernels": dict(kernels),
+        "files": {name: _digest(content) for name, content in files.items()},
+        "complete": True,
+    }
+
+
+def _opening(project: FirmwareProject, files: Mapping[str, str]) -> bytes:
+    """Return the edgekit.json that stands while the files are being written."""
+    return manifest.to_json(
+        {
+            "board": project.board_id,
+            "debug": project.debug,
+            "model_digest": project.model_digest,
+            "contract_digest": project.contract_digest,
+            "files": dict(files),
+            "complete": False,
+        }
+    )
+
+
+def _owned(out: Path, new: Iterable[str]) -> Mapping[str, str]:
+    """Return the files of `out` that edgekit wrote; refuse to go on over anybody else's."""
+    try:
+        found = manifest.read(out)
+        if found is None:
+            foreign = sorted(path.name for path in out.iterdir())
+        else:
+            foreign = [name for name in new if name not in found.files and (out / name).exists()]
+    except ToolError as error:
+        raise OutputError(error.message, f"empty '{out}', or choose another folder with -o") from error
+    except OSError as error:
+        raise OutputError(f"cannot read '{out}': {error.strerror}") from error
+    if foreign:
+        raise OutputError(
+            f"'{out}' holds files that edgekit did not write: {', '.join(foreign[:5])}"
+            + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""),
+            "choose an empty folder with -o, or move them away",
+        )
+    return {} if found is None else found.files
+
+
+def _remove(out: Path, names: Iterable[str]) -> None:
+    """Remove files of an earlier generation, and the folders that this empties."""
+    for name in names:
+        path = out / name
+        # A folder that somebody replaced by a link leads out of the project: leave what is behind it.
+        if not path.parent.resolve().is_relative_to(out.resolve()):
+            continue
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove the old file '{path}': {error.strerror}") from error
+        for folder in path.relative_to(out).parents:
+            try:
+                if folder != Path():
+                    (out / folder).rmdir()
+            except OSError:
+                break  # not empty
+
+
+def _same(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,166 @@
+"""Finds a C compiler that works: one that the user names, one on PATH, or the one inside `ziglang`."""
+
+import importlib.util
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit import process, resources
+from edgekit.errors import OutputError, ToolError
+
+ZIGLANG = "ziglang"
+"""The candidate that stands for `python -m ziglang cc`."""
+
+_VERSION_S = 60
+# A first run of zig builds its own C library.
+_PROBE_S = 300
+_HOW_TO_GET = {
+    "host": 'Debian: apt-get install gcc libc6-dev; anywhere: pip install "edgekit[compiler]"',
+}
+_PROGRAM = b'#include <stdio.h>\nint main(void) { return puts("") < 0; }\n'
+_FREESTANDING = b"#include <stdint.h>\n#include <string.h>\nint32_t ek_probe(void) { return 0; }\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A compiler that has compiled a small program. Flags go behind `command`."""
+
+    command: tuple[str, ...]
+    version: str
+    """The first line of what `--version` says."""
+    source: str
+    """What named it: `--compiler`, an environment variable, `PATH` or `the package ziglang`."""
+    extra_env: tuple[tuple[str, str], ...] = ()
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the whole environment that the compiler runs in."""
+        return os.environ | dict(self.extra_env)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One candidate as `edgekit doctor` shows it; `problem` is empty for a compiler that works."""
+
+    name: str
+    source: str
+    compiler: Compiler | None
+    problem: str
+
+
+def find(isa: str, candidates: Sequence[str], override: str | None = None) -> Compiler:
+    """Return the compiler for an instruction set.
+
+    The first of these that is set decides, and must work: `override`; EDGEKIT_CC_<ISA>; for the host
+    CC. Each is a command, split as a shell would (`ccache gcc`). Otherwise the first of the board's
+    candidates that is there and compiles a small program.
+
+    Raises:
+        ToolError: no compiler, or the one that was named does not work.
+    """
+    if named := _named(isa, override):
+        command, source = named
+        return _examine(isa, command, source)
+    problems = []
+    for candidate in candidates:
+        finding = _try(isa, candidate)
+        if finding.compiler is not None:
+            return finding.compiler
+        problems.append(finding.problem.splitlines()[0])
+    raise ToolError(f"no working C compiler for '{isa}' was found ({'; '.join(problems)})", how_to_get(isa))
+
+
+def describe(isa: str, candidates: Sequence[str]) -> tuple[Finding, ...]:
+    """Examine what `find` would, without stopping at the first that works."""
+    findings = []
+    if named := _named(isa, None):
+        command, source = named
+        name = shlex.join(command)
+        try:
+            findings.append(Finding(name, source, _examine(isa, command, source), ""))
+        except ToolError as error:
+            findings.append(Finding(name, source, None, error.message))
+    return (*findings, *(_try(isa, candidate) for candidate in candidates))
+
+
+def how_to_get(isa: str) -> str:
+    """Return in words how to get a compiler for an instruction set."""
+    name = f"EDGEKIT_CC_{isa.upper()}"
+    return f"{_HOW_TO_GET.get(isa, 'install one of them')}; or name one in {name} or with --compiler"
+
+
+def _named(isa: str, override: str | None) -> tuple[tuple[str, ...], str] | None:
+    variables = [f"EDGEKIT_CC_{isa.upper()}"] + (["CC"] if isa == "host" else [])
+    for text, source in ((override, "--compiler"), *((os.environ.get(name), name) for name in variables)):
+        if text and text.strip():
+            try:
+                return tuple(shlex.split(text)), source
+            except ValueError as error:
+                raise ToolError(f"{source} is not a command: {text!r} ({error})") from error
+    return None
+
+
+def _try(isa: str, candidate: str) -> Finding:
+    source = f"the package {ZIGLANG}" if candidate == ZIGLANG else "PATH"
+    try:
+        return Finding(candidate, source, _examine(isa, (candidate,), source), "")
+    except ToolError as error:
+        return Finding(candidate, source, None, error.message)
+
+
+def _examine(isa: str, command: tuple[str, ...], source: str) -> Compiler:
+    """Return the compiler after it has proven itself. Raises ToolError."""
+    env: tuple[tuple[str, str], ...] = ()
+    if command[0] == ZIGLANG:
+        command, env = _zig(command[1:])
+    else:
+        path = process.find(command[0])
+        if path is None:
+            raise ToolError(f"'{command[0]}' is not there", how_to_get(isa))
+        # Absolute, because the compiler runs in the project's folder; not resolved, because a compiler
+        # behind a wrapper such as ccache looks at the name it was called by.
+        command = (str(Path(path).absolute()), *command[1:])
+    whole = os.environ | dict(env)
+    said = process.run([*command, "--version"], env=whole, timeout_s=_VERSION_S, hint=how_to_get(isa))
+    version = next((line.strip() for line in said.splitlines() if line.strip()), "unknown")
+    compiler = Compiler(command, version[:200], source, env)
+    _probe(isa, compiler)
+    return compiler
+
+
+def _zig(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    if importlib.util.find_spec(ZIGLANG) is None:
+        raise ToolError(f"the Python package '{ZIGLANG}' is not installed", 'pip install "edgekit[compiler]"')
+    # Zig's own caches would land in the home folder, which may be read-only, and in the project.
+    cache = resources.cache().absolute() / "zig"
+    env = (("ZIG_GLOBAL_CACHE_DIR", str(cache / "global")), ("ZIG_LOCAL_CACHE_DIR", str(cache / "local")))
+    # -P: a file in the folder that it runs in must not stand in for a module of Python.
+    return (sys.executable, "-P", "-m", ZIGLANG, "cc", *arguments), env
+
+
+def _probe(isa: str, compiler: Compiler) -> None:
+    """Compile a small program: a compiler without its C library answers --version just as well."""
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="edgekit-")
+    except OSError as error:
+        raise OutputError(f"cannot make a temporary folder: {error.strerror}", "set TMPDIR") from error
+    with scratch as name:
+        folder = Path(name)
+        source = folder / "probe.c"
+        source.write_bytes(_PROGRAM if isa == "host" else _FREESTANDING)
+        stage = [] if isa == "host" else ["-c"]
+        try:
+            process.run(
+                [*compiler.command, *stage, "-o", "probe", "probe.c"],
+                cwd=folder,
+                env=compiler.environment(),
+                timeout_s=_PROBE_S,
+            )
+        except ToolError as error:
+            raise ToolError(
+                f"'{shlex.join(compiler.command)}' cannot compile a small program: {error.message}",
+                how_to_get(isa),
+            ) from error

@@ -1,0 +1,8 @@
+/* What the host's main tells its port; the port itself is ek_port.h. */
+#ifndef HOST_PORT_H
+#define HOST_PORT_H
+
+/* Serve a new pseudo-terminal instead of stdin and stdout. Call before ek_app_init. */
+void host_port_use_pty(void);
+
+#endif
