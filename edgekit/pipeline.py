@@ -7,14 +7,12 @@ Each function here is one or two arrows; each stage lives in the module that it 
 """
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edgekit import __version__, board, contract, resources
+from edgekit import contract, resources
 from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
@@ -126,23 +124,11 @@ def cached_image(
 ) -> FirmwareImage:
     """Return the built firmware of a model, from the cache if the very same was built before."""
     made = project.assemble(generate_model(model, target), target, debug=debug)
-    key = hashlib.sha256()
-    for name in sorted(made.files):
-        key.update(name.encode() + b"\0" + hashlib.sha256(made.files[name]).digest())
-    key.update(f"{__version__} {build.choose_compiler(target, compiler)} {debug}".encode())
+    key = hashlib.sha256(made.manifest)
+    key.update("\0".join((*target.build.cflags, *target.build.ldflags, compiler or "")).encode())
     folder = resources.cache() / "builds" / f"{target.id}-{key.hexdigest()[:24]}"
-    if not (folder / build.IMAGE_RECORD).is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        try:
-            project.write(made, scratch / "firmware")
-            build.build(scratch / "firmware", target, compiler=compiler)
-            # Another process may have been faster: then its result, which is the same, stays.
-            if not folder.exists():
-                (scratch / "firmware").rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return build.load_image(folder)
+    project.write(made, folder)
+    return build.build(folder, target, compiler=compiler)
 
 
 @contextmanager
