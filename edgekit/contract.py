@@ -179,9 +179,11 @@ def implied(graph: Graph) -> Contract:
     assert quantization is not None
     assert output_quantization is not None
     channels = source.shape[-1] if len(source.shape) == 4 else 0
-    is_image = channels in (1, 3)
-    color = Color.GRAY if channels == 1 else Color.RGB
-    identity = Preprocess(color, Resize.SQUASH, (0.0,) * channels, (1.0,) * channels)
+    preprocess, table = None, None
+    if channels in (1, 3):
+        color = Color.GRAY if channels == 1 else Color.RGB
+        preprocess = Preprocess(color, Resize.SQUASH, (0.0,) * channels, (1.0,) * channels)
+        table = IDENTITY_TABLE * channels
     return Contract(
         input_shape=source.shape,
         input_scale=quantization.scale,
@@ -191,10 +193,8 @@ def implied(graph: Graph) -> Contract:
         output_zero_point=output_quantization.zero_point,
         labels=tuple(str(i) for i in range(math.prod(target.shape))),
         oracle="",
-        preprocess=Preprocess(color, Resize.SQUASH, (0.0,) * channels, (1.0,) * channels)
-        if is_image
-        else None,
-        table=IDENTITY_TABLE * channels if is_image else None,
+        preprocess=preprocess,
+        table=table,
         implied=True,
     )
 
