@@ -103,6 +103,11 @@ class RunningBoard:
             self._errors.close()
             self._process = self._line = self._errors = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process that runs the firmware; None while the board is off."""
+        return None if self._process is None else self._process.pid
+
     def exit_code(self) -> int | None:
         """Return how the firmware ended: 0 in order, negative for a signal, None while it runs."""
         return self._exit_code if self._process is None else self._process.poll()

@@ -134,9 +134,10 @@ def _examine(isa: str, command: tuple[str, ...], source: str) -> Compiler:
 def _zig(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     if importlib.util.find_spec(ZIGLANG) is None:
         raise ToolError(f"the Python package '{ZIGLANG}' is not installed", 'pip install "edgekit[compiler]"')
-    # Zig's own caches would land in the home folder, which may be read-only, and in the project.
+    # Left alone, its caches land in the home folder, which may be read-only, and in the project.
     cache = resources.cache().absolute() / "zig"
-    env = (("ZIG_GLOBAL_CACHE_DIR", str(cache / "global")), ("ZIG_LOCAL_CACHE_DIR", str(cache / "local")))
+    folders = {"ZIG_GLOBAL_CACHE_DIR": cache / "global", "ZIG_LOCAL_CACHE_DIR": cache / "local"}
+    env = tuple((name, str(folder)) for name, folder in folders.items() if name not in os.environ)
     # -P: a file in the folder that it runs in must not stand in for a module of Python.
     return (sys.executable, "-P", "-m", ZIGLANG, "cc", *arguments), env
 

@@ -5,14 +5,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit import __version__, resources
 from edgekit.board import Board
-from edgekit.codegen.generator import GeneratedModel
 from edgekit.errors import OutputError, ProjectError, ToolError
 from edgekit.files import locked, write_whole
 from edgekit.firmware import manifest
+
+if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
+    from edgekit.codegen.generator import GeneratedModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
 _C_SUFFIXES = (".c", ".h")
@@ -32,7 +34,7 @@ class FirmwareProject:
     manifest: bytes = field(repr=False)
 
 
-def assemble(model: GeneratedModel, board: Board, *, debug: bool = False) -> FirmwareProject:
+def assemble(model: "GeneratedModel", board: Board, *, debug: bool = False) -> FirmwareProject:
     """Make the firmware project of a model for a board, in memory. Equal input gives equal bytes.
 
     Args:
@@ -164,7 +166,7 @@ def _render(files: Mapping[str, bytes], board: Board, debug: bool) -> dict[str, 
 
 
 def _fields(
-    model: GeneratedModel,
+    model: "GeneratedModel",
     board: Board,
     debug: bool,
     kernels: Mapping[str, str],

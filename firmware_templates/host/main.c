@@ -1,4 +1,5 @@
-/* The firmware as a process: `firmware` speaks on stdin and stdout, `firmware --pty` on a terminal. */
+/* The firmware as a process: `firmware` speaks on stdin and stdout, `firmware --pty` on a terminal.
+ */
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * The port on POSIX: the serial line is stdin and stdout, or a pseudo-terminal.
  *
- * A UART's driver goes on receiving while the firmware sends. So does ek_port_write here: what arrives
- * meanwhile waits in `held`. Without that, two ends that both write more than the pipe holds would wait
- * for each other for ever.
+ * A UART's driver goes on receiving while the firmware sends. So does ek_port_write here: what
+ * arrives meanwhile waits in `held`. Without that, two ends that both write more than the pipe
+ * holds would wait for each other for ever.
  */
 
 #define _XOPEN_SOURCE 700
@@ -27,13 +27,14 @@
 
 /* More than any window that the protocol grants. */
 #define HELD_BYTES 262144u
-/* A pipe or socket that polls as writable takes this much without blocking (POSIX's least PIPE_BUF). */
+/* A pipe or socket that polls as writable takes this much without blocking (POSIX's least
+ * PIPE_BUF). */
 #define PIECE_BYTES 512u
 
 static struct {
     int in;
     int out;
-    bool ended; /* the line was cut: what is held is still to be read */
+    bool ended;  /* the line was cut: what is held is still to be read */
     size_t head; /* held bytes are [head, tail) */
     size_t tail;
     uint8_t held[HELD_BYTES];
