@@ -139,7 +139,8 @@ def quantise(contract: Contract, pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
         raise UsageError("this model takes int8 tensors only, not images", "give int8 data")
     if pixels.dtype != np.uint8 or pixels.shape[1:] != contract.frame_shape:
         raise UsageError(
-            f"frames are {pixels.dtype} {list(pixels.shape[1:])}, the model takes uint8 {list(contract.frame_shape)}"
+            f"frames are {pixels.dtype} {list(pixels.shape[1:])}, "
+            f"the model takes uint8 {list(contract.frame_shape)}"
         )
     table = np.frombuffer(contract.table, np.int8).reshape(-1, 256)
     return np.stack([table[c][pixels[..., c]] for c in range(pixels.shape[-1])], axis=-1)
