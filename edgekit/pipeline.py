@@ -7,16 +7,21 @@ Each function here is one or two arrows; each stage lives in the module that it 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
-from edgekit import contract, resources
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import contract, data, resources
 from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
+from edgekit.data import camera
 from edgekit.device.client import Device
 from edgekit.emulator import RunningBoard
 from edgekit.errors import ModelError, UsageError
@@ -164,4 +169,70 @@ def open_device(
         running.close()
 
 
-Progress = Callable[[float], None]
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Frames for a device, made as they are asked for. `total` and `labels` are None when unknown."""
+
+    frames: Iterator[NDArray[np.uint8]]
+    labels: Iterator[int] | None
+    total: int | None
+
+
+def load_frames(path: Path, agreed: Contract, count: int | None = None) -> NDArray[np.uint8]:
+    """Return the frames [N, H, W, C] of a data set as the model sees them. Raises DataError, UsageError."""
+    preprocess, size = _image_input(agreed)
+    dataset = data.load(path, labels=_names(agreed), split=data.Split.TEST)
+    return data.frames(dataset, preprocess, size, limit=count).pixels
+
+
+def open_source(source: str, agreed: Contract, count: int | None = None) -> Stream:
+    """Open what `monitor` streams: a data set, or `camera:N`.
+
+    Raises:
+        DataError: there is no such data set or camera, or it does not match the model.
+        UsageError: the model's input is not an image.
+    """
+    preprocess, size = _image_input(agreed)
+    kind, _, number = source.partition(":")
+    if kind == "camera":
+        if not (number.isascii() and number.isdigit()):
+            raise UsageError(f"'{source}' names no camera", "say camera:0 for the first one")
+        return Stream(islice(camera.frames(int(number), preprocess, size), count), None, count)
+    dataset = data.load(Path(source), labels=_names(agreed), split=data.Split.TEST)
+    dataset.check_labels(agreed.classes)
+    total = len(dataset) if count is None else min(count, len(dataset))
+    pixels = (frame.pixels for frame in islice(data.stream(dataset, preprocess, size), total))
+    labels = None if dataset.labels is None else iter(dataset.labels[:total].tolist())
+    return Stream((p for p in pixels if p is not None), labels, total)
+
+
+def _image_input(agreed: Contract) -> tuple[Preprocess, tuple[int, int]]:
+    if agreed.preprocess is None:
+        raise UsageError(
+            f"the model's input {list(agreed.input_shape)} is not an image",
+            "send int8 tensors with `edgekit classify --input x.npy`",
+        )
+    return agreed.preprocess, (agreed.input_shape[1], agreed.input_shape[2])
+
+
+def _names(agreed: Contract) -> tuple[str, ...] | None:
+    """Return the labels by which a folder's classes are matched; implied ones are only numbers."""
+    return None if agreed.implied else agreed.labels
+
+
+def trace(
+    target: Board, model: Model, frame: NDArray[np.generic], *, device: Device, port: str | None
+) -> tuple[int, ...] | None:
+    """Run a frame in a debug build and return the CRC-32 of each step's output.
+
+    A virtual board is built anew for it; another board must run a debug build, else None.
+    """
+    if device.hello.trace:
+        device.classify(frame)
+        return device.trace()
+    if port is not None or target.emulator is None:
+        return None
+    image = cached_image(model, target, debug=True)
+    with open_device(target, model=model, image=image) as debug:
+        debug.classify(frame)
+        return debug.trace()

@@ -120,7 +120,9 @@ def _difference(
     )
     checksums = traced(frames[number])
     if checksums is None:
-        hint = "flash a debug build (`edgekit flash --debug`) and prove again: it names the first differing step"
+        hint = (
+            "flash a debug build (`edgekit flash --debug`) and prove again: it names the first differing step"
+        )
         return ProofError(message, hint, details)
     step = first_difference(model, oracle, frames[number], checksums)
     if step is None:

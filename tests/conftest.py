@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 import public_data
+import pytest
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +28,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the tests' builds and flashed images out of the user's own cache."""
     patch = pytest.MonkeyPatch()
     patch.setenv("EDGEKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+    # Zig builds its own C library first, which takes some 10 s: once for all test runs.
+    zig = Path(__file__).parents[1] / "build" / "zig"
+    patch.setenv("ZIG_GLOBAL_CACHE_DIR", str(zig / "global"))
+    patch.setenv("ZIG_LOCAL_CACHE_DIR", str(zig / "local"))

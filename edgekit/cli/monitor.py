@@ -65,12 +65,9 @@ def command(
     stream = pipeline.open_source(source, loaded.contract, count)
     with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
-        try:
-            tally = _live.stream(
-                output, device, loaded.contract, stream.frames, stream.labels, total=stream.total
-            )
-        finally:
-            stream.close()
+        tally = _live.stream(
+            output, device, loaded.contract, stream.frames, stream.labels, total=stream.total
+        )
         output.event(_live.summary(tally, device) | {"board": opened.id, "warnings": output.warnings})
         if confusion:
             _live.print_confusion(output, tally)

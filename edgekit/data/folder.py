@@ -1,6 +1,6 @@
 """Folders of image files: one sub-folder per class, or flat without labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -124,8 +124,8 @@ def _empty(path: Path, empty: list[str]) -> DataError:
     )
 
 
-def _match(path: Path, found: "Sequence[str] | set[str] | object", classes: tuple[str, ...]) -> None:
-    names = set(found)  # type: ignore[call-overload]
+def _match(path: Path, found: Iterable[str], classes: tuple[str, ...]) -> None:
+    names = set(found)
     missing = [name for name in classes if name not in names]
     extra = sorted(names - set(classes))
     if missing or extra:

@@ -35,7 +35,7 @@ def find(folder: Path, split: str) -> Path | None:
         if path.is_file() and "idx" in path.name and "images" in path.name and path.suffix != ".md5"
     ]
     wanted = [path for path in files if path.name.startswith((_PREFIXES[split], split))]
-    return (wanted or files or [None])[0]
+    return next(iter(wanted or files), None)
 
 
 def load(path: Path) -> Dataset:

@@ -4,6 +4,7 @@ The order is fixed: EXIF orientation, transparency onto black, colour, then size
 (Pillow's "L"); resizing is Pillow's bilinear filter, which antialiases when it shrinks.
 """
 
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # What a camera or a data set is stored in. Pillow knows more, but some of those start other programs (EPS).
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+# What Pillow's decoders raise on damaged files; they have no common class.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 
 
 def prepare(image: Image, size: tuple[int, int], color: Color, resize: Resize) -> NDArray[np.uint8]:
@@ -49,8 +53,7 @@ def open_image(path: Path) -> "PillowImage":
     Raises:
         DataError: the file is no image, is damaged, or unfolds to more pixels than Pillow deems safe.
     """
-    import struct
-
+    from PIL import UnidentifiedImageError
     from PIL import Image as pillow
 
     try:
@@ -62,21 +65,11 @@ def open_image(path: Path) -> "PillowImage":
                 return image.copy() if image.readonly else image
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
         raise DataError(f"'{path}' is too large to decode safely: {error}") from error
-    except pillow.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise DataError(
             f"'{path}' is not an image, or its beginning is damaged", "remove it, or choose to skip"
         ) from error
-    # What Pillow's decoders raise on damaged files; they have no common class.
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-        struct.error,
-    ) as error:
+    except _DAMAGED as error:
         raise DataError(f"'{path}' is damaged: {error}", "remove it, or choose to skip") from error
 
 

@@ -1,0 +1,203 @@
+"""Board files are data: what is wrong in one is named, with the file, the key and what is allowed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from edgekit import board, resources
+from edgekit.errors import ProjectError
+
+HOST = (resources.boards() / "host.toml").read_text("utf-8")
+
+# What boards to come need: no emulator, USB ids, memory regions, another compiler, facts for the flasher.
+ESP32_LIKE = (
+    HOST.replace('[emulator]\nkind = "process"\n', "")
+    .replace('isa = "host"', 'isa = "xtensa"\nclock_hz = 240000000')
+    .replace("usb_ids = []", 'usb_ids = ["303a:1001", "2886:0056"]')
+    .replace(
+        "[build]",
+        """
+[[memory.region]]
+name = "dram"
+kind = "ram"
+origin = 0x3fc88000
+bytes = 300000
+arena = true
+
+[[memory.region]]
+name = "psram"
+kind = "ram"
+origin = 0x3c000000
+bytes = 0x800000
+arena = true
+
+[build]""",
+    )
+    .replace('["cc", "gcc", "clang", "ziglang"]', '["xtensa-esp32s3-elf-gcc"]')
+    .replace(
+        'cflags = ["-O2"]', 'cflags = ["-O2", "-mlongcalls", "-T", "board/linker.ld", "-Wl,--gc-sections"]'
+    )
+    + '\n[flash.facts]\nchip = "esp32s3"\nbaud = 460800\nstub = true\noffsets = ["0x0", "0x10000"]\n'
+)
+
+
+def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_host_is_known() -> None:
+    host = board.load("host")
+    assert "host" in board.list_ids()
+    assert host.id == "host"
+    assert host.build.kernels == ("ref",)
+    assert host.build.runtime is board.Runtime.COMPILED
+    assert host.ticks == board.Ticks(board.TickUnit.MICROSECONDS, exact=False)
+    assert host.emulator == board.Emulator("process")
+    assert host.memory.regions == ()
+
+
+@pytest.mark.parametrize("name", board.list_ids())
+def test_every_board_that_comes_with_edgekit_is_sound(name: str) -> None:
+    assert board.load(name).id == name
+
+
+def test_a_board_of_the_users_own(tmp_path: Path) -> None:
+    path = write(tmp_path, ESP32_LIKE)
+    mine = board.load(str(path))
+    assert mine == board.load(path)
+    assert mine.id == "mine"
+    assert mine.emulator is None
+    assert mine.soc.clock_hz == 240_000_000
+    assert mine.serial.usb_ids == ("303a:1001", "2886:0056")
+    assert mine.memory.regions[0] == board.Region("dram", board.RegionKind.RAM, 0x3FC88000, 300000, True)
+    assert mine.flash.facts == {
+        "chip": "esp32s3",
+        "baud": 460800,
+        "stub": True,
+        "offsets": ("0x0", "0x10000"),
+    }
+
+
+def test_a_path_in_the_current_folder_ends_in_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, HOST)
+    monkeypatch.chdir(tmp_path)
+    assert board.load("mine.toml").id == "mine"
+
+
+def test_an_unknown_board_suggests_the_nearest() -> None:
+    with pytest.raises(ProjectError, match="there is no board 'hots'") as caught:
+        board.load("hots")
+    assert "did you mean 'host'?" in caught.value.hint
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["", "..", "host.", "HOST", "ho\0st", "~root", "host\n", "*", "boards"])
+def test_an_id_never_becomes_a_path(name: str) -> None:
+    with pytest.raises(ProjectError, match="there is no board"):
+        board.load(name)
+
+
+@pytest.mark.parametrize("name", ["../boards/host", "/nowhere/host", "a/b", "nowhere.toml"])
+def test_a_path_that_is_not_there(name: str) -> None:
+    with pytest.raises(ProjectError, match=r"there is no board file|cannot be one"):
+        board.load(name)
+
+
+@pytest.mark.parametrize("name", ["My Board.toml", "-x.toml", "a-b.toml", "A.toml", "x" * 33 + ".toml"])
+def test_a_file_name_that_cannot_be_an_id(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ProjectError, match="cannot be one"):
+        board.load(write(tmp_path, HOST, name))
+
+
+def test_a_folder_is_not_a_board(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").mkdir()
+    with pytest.raises(ProjectError, match="cannot read the board file"):
+        board.load(tmp_path / "mine.toml")
+
+
+WRONG = {
+    # what is replaced, what by, what the message must say, what the hint must say
+    "schema": ("schema = 1", "schema = 2", "has schema 2; this edgekit reads schema 1", "upgrade"),
+    "no schema": ("schema = 1", "", "schema is missing", ""),
+    "misspelt section": ("[serial]", "[seriall]", "unknown key 'seriall'", "did you mean 'serial'?"),
+    "misspelt key": ("flash_bytes", "flash_byte", "unknown key 'memory.flash_byte'", "'flash_bytes'?"),
+    "foreign key": ("baud =", "colour = 1\nbaud =", "unknown key 'serial.colour'", "Known here: baud"),
+    "missing key": ("baud = 921600", "", "serial.baud is missing; it must be an integer in 1200..", ""),
+    "missing section": ('[ticks]\nunit = "microseconds"\nexact = false', "", "ticks is missing", ""),
+    "zero flash": ("flash_bytes = 67108864", "flash_bytes = 0", "memory.flash_bytes is '0'", ""),
+    "negative ram": ("ram_bytes = 67108864", "ram_bytes = -5", "must be an integer in 1..", ""),
+    "size as text": ("ram_bytes = 67108864", 'ram_bytes = "64M"', "memory.ram_bytes is '64M'", ""),
+    "size as float": ("ram_bytes = 67108864", "ram_bytes = 1e6", "memory.ram_bytes is", ""),
+    "size as bool": ("ram_bytes = 67108864", "ram_bytes = true", "memory.ram_bytes is 'True'", ""),
+    "template": ('template = "host"', 'template = "ghost"', "one of host", ""),
+    "template is a path": ('template = "host"', 'template = "../host"', "build.template is '../host'", ""),
+    "template is the runtime": ('template = "host"', 'template = "runtime"', "build.template", ""),
+    "kernels": ('kernels = ["ref"]', 'kernels = ["mve"]', "different names out of ", ""),
+    "no kernels": ('kernels = ["ref"]', "kernels = []", "at least 1", ""),
+    "kernels twice": ('kernels = ["ref"]', 'kernels = ["ref", "ref"]', "different names", ""),
+    "kernel is a path": ('kernels = ["ref"]', 'kernels = ["../.."]', "build.kernels", ""),
+    "runtime": ('runtime = "compiled"', 'runtime = "jit"', "one of compiled, tflm", ""),
+    "buffers": ("frame_buffers = 2", "frame_buffers = 3", "an integer in 1..2", ""),
+    "flash method": ('method = "process"', 'method = "usb"', "flash.method is 'usb'", ""),
+    "flash method is private": ('method = "process"', 'method = "__init__"', "flash.method", ""),
+    "usb id": ("usb_ids = []", 'usb_ids = ["303A:1001"]', "lower case", ""),
+    "dtr": ("dtr = false", 'dtr = "off"', "serial.dtr is 'off'; it must be true or false", ""),
+    "unit": ('unit = "microseconds"', 'unit = "seconds"', "one of instructions, microseconds", ""),
+    "emulator": ('kind = "process"', 'kind = "vm"', "emulator.kind is 'vm'; it must be one of process", ""),
+    "compiler is a path": ('"gcc"', '"/tmp/evil"', "build.compilers", ""),
+    "no compiler": ('["cc", "gcc", "clang", "ziglang"]', "[]", "at least 1", ""),
+    "flag with a shell": ('["-O2"]', '["-O2 $(touch x)"]', "build.cflags", ""),
+    "flag with a newline": ('["-O2"]', '["-O2\\nall:"]', "build.cflags", ""),
+    "name with a newline": ('name = "This computer"', 'name = "a\\nb"', "one line of text", ""),
+    "section is a value": ('[ticks]\nunit = "microseconds"\nexact = false', "", "ticks is missing", ""),
+    "isa": ('isa = "host"', 'isa = "HOST;"', "soc.isa", ""),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_named(tmp_path: Path, case: str) -> None:
+    old, new, message, hint = WRONG[case]
+    assert old in HOST
+    path = write(tmp_path, HOST.replace(old, new, 1))
+    with pytest.raises(ProjectError) as caught:
+        board.load(path)
+    assert message in caught.value.message
+    assert str(path) in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("origin = 0x3c000000", "origin = 0x3fc88010", "'psram' overlaps 'dram'"),
+        ('name = "psram"', 'name = "dram"', "'dram' is there twice"),
+        ("arena = true", "arena = 1", "memory.region[0].arena is '1'"),
+        ('kind = "ram"', 'kind = "rom"', "memory.region[0].kind"),
+        ('[[memory.region]]\nname = "dram"', '[memory.region]\nname = "dram"', "not valid TOML|array"),
+        ("stub = true", "stub = 1.5", "flash.facts.stub"),
+        ('chip = "esp32s3"', "chip = {}", "flash.facts.chip"),
+    ],
+)
+def test_what_is_wrong_in_the_longer_form_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in ESP32_LIKE
+    with pytest.raises(ProjectError) as caught:
+        board.load(write(tmp_path, ESP32_LIKE.replace(old, new, 1)))
+    assert re.search(message.replace("[0]", r"\[0\]"), caught.value.message)
+
+
+@pytest.mark.parametrize("text", ["", "schema", "[[[", "\x00", "schema = 1\nschema = 1", "a = " + "[" * 5000])
+def test_text_that_is_no_board(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ProjectError, match=r"mine\.toml"):
+        board.load(write(tmp_path, text))
+
+
+def test_a_file_cut_anywhere_is_an_error_or_a_board(tmp_path: Path) -> None:
+    for length in range(0, len(HOST), 7):
+        path = write(tmp_path, HOST[:length])
+        try:
+            board.load(path)
+        except ProjectError as error:
+            assert str(path) in error.message

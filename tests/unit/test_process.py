@@ -1,0 +1,59 @@
+"""External tools: their output, their failure, their absence."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgekit import process
+from edgekit.errors import ToolError
+
+
+def test_output_holds_both_streams_in_order() -> None:
+    script = "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True); print('three')"
+    assert process.run([sys.executable, "-c", script]) == "one\ntwo\nthree\n"
+
+
+def test_folder_environment_and_empty_stdin(tmp_path: Path) -> None:
+    script = "import os, sys; print(os.getcwd(), os.environ['X'], repr(sys.stdin.read()))"
+    said = process.run([sys.executable, "-c", script], cwd=tmp_path, env={"X": "y"})
+    assert said == f"{tmp_path} y ''\n"
+
+
+def test_failure_shows_the_last_lines() -> None:
+    script = "import sys; [print(i) for i in range(100)]; sys.exit(3)"
+    with pytest.raises(ToolError, match="failed with exit code 3") as caught:
+        process.run([sys.executable, "-c", script], hint="do this")
+    lines = caught.value.message.splitlines()
+    assert lines[1] == "80"
+    assert lines[-1] == "99"
+    assert caught.value.hint == "do this"
+    assert caught.value.exit_code == 7
+
+
+def test_output_that_is_not_utf8_is_no_obstacle() -> None:
+    assert process.run([sys.executable, "-c", "import os; os.write(1, b'\\xff!')"]) == "\ufffd!"
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(ToolError, match="'no-such-tool' was not found") as caught:
+        process.run(["no-such-tool"], hint="install it")
+    assert caught.value.hint == "install it"
+    assert process.find("no-such-tool") is None
+
+
+def test_a_file_that_is_no_program(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("text")
+    with pytest.raises(ToolError, match="'tool' cannot be run: Permission denied"):
+        process.run([str(tmp_path / "tool")])
+
+
+def test_a_program_that_does_not_end() -> None:
+    with pytest.raises(ToolError, match=r"did not end within 0\.2 s"):
+        process.run([sys.executable, "-c", "import time; time.sleep(600)"], timeout_s=0.2)
+
+
+def test_nothing_goes_through_a_shell(tmp_path: Path) -> None:
+    script = "import sys; print(sys.argv[1])"
+    assert process.run([sys.executable, "-c", script, "$(touch x); *"], cwd=tmp_path) == "$(touch x); *\n"
+    assert list(tmp_path.iterdir()) == []
