@@ -1,0 +1,1 @@
+"""The host's side of the serial protocol: from bytes on any stream to predictions."""
