@@ -1,1 +1,78 @@
-"""One module per TFLite builtin, named as the builtin."""
+"""One module per TFLite builtin, named as the builtin: the folder listing is what is supported.
+
+Each has `lower(graph, op) -> Step`, which checks everything that C will rely on.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
+
+from edgekit.errors import UnsupportedOpError
+from edgekit.graph.ir import Graph, Op
+from edgekit.graph.rewrite import fold_padding
+from edgekit.ops.step import Step
+
+_NOT_OPERATORS = frozenset({"step"})
+
+_REPLACEMENTS = {
+    "BATCH_MATMUL": "FULLY_CONNECTED with constant weights",
+    "DEQUANTIZE": "int8 input and output",
+    "GELU": "RELU or RELU6",
+    "HARD_SWISH": "RELU6",
+    "LEAKY_RELU": "RELU",
+    "PRELU": "RELU",
+    "LOGISTIC": "RELU6, or a classifier that ends before it",
+    "QUANTIZE": "int8 input and output, one scale on both sides",
+    "REDUCE_MAX": "MAX_POOL_2D",
+    "SUM": "MEAN",
+    "TANH": "RELU_N1_TO_1",
+}
+
+
+class _OperatorModule(Protocol):
+    def lower(self, graph: Graph, op: Op) -> Step: ...
+
+
+def supported() -> tuple[str, ...]:
+    """Return the builtins that edgekit has kernels for, sorted."""
+    names = [module.name for module in iter_modules(__path__)]
+    return tuple(
+        sorted(name.upper() for name in names if not name.startswith("_") and name not in _NOT_OPERATORS)
+    )
+
+
+def lower(graph: Graph) -> tuple[Step, ...]:
+    """Return the kernel calls of a whole graph, in order, with PAD folded into convolutions.
+
+    Raises:
+        UnsupportedOpError: some operators have no kernel; all of them are listed with reasons.
+        ModelError: the file contradicts itself.
+    """
+    known = supported()
+    folded = fold_padding(graph)
+    steps: list[Step] = []
+    refused: list[tuple[Op, str]] = []
+    for op in folded.ops:
+        if op.kind not in known:
+            refused.append((op, "there is no kernel for it"))
+            continue
+        module = cast(_OperatorModule, import_module(f"{__name__}.{op.kind.lower()}"))
+        try:
+            steps.append(module.lower(folded, op))
+        except UnsupportedOpError as error:
+            refused.append((op, error.message))
+    if refused:
+        raise _unsupported(folded, refused, known)
+    return tuple(steps)
+
+
+def _unsupported(graph: Graph, refused: list[tuple[Op, str]], known: tuple[str, ...]) -> UnsupportedOpError:
+    from edgekit.ops._checks import describe
+
+    lines = [f"edgekit cannot run {len(refused)} of the model's {len(graph.ops)} operators:"]
+    lines += [f"  {describe(graph, op)}: {reason}" for op, reason in refused]
+    advice = sorted(
+        {f"{op.kind} by {_REPLACEMENTS[op.kind]}" for op, _ in refused if op.kind in _REPLACEMENTS}
+    )
+    replace = f"replace {', '.join(advice)}; " if advice else ""
+    return UnsupportedOpError("\n".join(lines), f"{replace}supported are {', '.join(known)}")

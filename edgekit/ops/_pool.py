@@ -1,0 +1,45 @@
+"""What AVERAGE_POOL_2D and MAX_POOL_2D share."""
+
+from edgekit.errors import UnsupportedOpError
+from edgekit.graph.ir import Graph, Op
+from edgekit.ops import _checks
+from edgekit.ops._window import window
+from edgekit.ops.step import Step
+
+_MAX_PIXELS = 1 << 22
+"""Pixels of a filter: sums stay within 32 bits."""
+
+
+def lower_pool(graph: Graph, op: Op, kernel: str) -> Step:
+    """Return the call of a pooling kernel; raises UnsupportedOpError with the reason if there is none."""
+    source, target = _checks.operand(graph, op, 0), _checks.result(graph, op)
+    _checks.activation(source)
+    out = _checks.activation(target)
+    _checks.same_quantization(source, target)
+    filter_size = (_checks.option(op, "filter_height"), _checks.option(op, "filter_width"))
+    geometry = window(graph, op, source, target, filter_size)
+    _checks.expect_shape(graph, op, target, [*target.shape[:3], source.shape[3]])
+    if filter_size[0] * filter_size[1] > _MAX_PIXELS:
+        raise UnsupportedOpError(f"its filter of {filter_size[0]} x {filter_size[1]} is too large")
+    low, high = _checks.output_range(op, out)
+    return Step(
+        ops=(op.index,),
+        kind=op.kind,
+        kernel=kernel,
+        params_type="ek_pool_2d_params",
+        params={
+            "batches": source.shape[0],
+            "input_height": source.shape[1],
+            "input_width": source.shape[2],
+            "channels": source.shape[3],
+            "output_height": target.shape[1],
+            "output_width": target.shape[2],
+            "filter_height": filter_size[0],
+            "filter_width": filter_size[1],
+            **geometry.params(),
+            "activation_min": low,
+            "activation_max": high,
+        },
+        inputs=(source.index,),
+        output=target.index,
+    )

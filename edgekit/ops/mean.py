@@ -1,0 +1,68 @@
+"""MEAN over neighbouring dimensions such as height and width.
+
+Rounding: twice, with 1 / count folded into the multiplier by an integer division that truncates
+(measured against LiteRT 2.3.0, held by tests/kernels).
+"""
+
+import math
+
+from edgekit.errors import ModelError, UnsupportedOpError
+from edgekit.graph import fixed_point
+from edgekit.graph.ir import Graph, Op
+from edgekit.ops import _checks
+from edgekit.ops.step import Step
+
+_MAX_COUNT = 1 << 22
+"""Elements in one mean: sums stay within 32 bits."""
+
+
+def lower(graph: Graph, op: Op) -> Step:
+    """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
+    source, target = _checks.operand(graph, op, 0), _checks.result(graph, op)
+    quantization, out = _checks.activation(source), _checks.activation(target)
+    rank = len(source.shape)
+    axes = _axes(graph, op, rank)
+    keep = bool(op.options.get("keep_dims", False))
+    expected = [1 if i in axes else size for i, size in enumerate(source.shape) if keep or i not in axes]
+    _checks.expect_shape(graph, op, target, expected)
+    # Dimensions of size 1 do not matter: the others must be kept, reduced, kept.
+    reduced = [i in axes for i, size in enumerate(source.shape) if size > 1]
+    sizes = [size for size in source.shape if size > 1]
+    first = reduced.index(True) if True in reduced else len(reduced)
+    last = first + reduced.count(True)
+    if not all(reduced[first:last]):
+        raise UnsupportedOpError(f"it reduces dimensions {sorted(axes)}, which are not neighbours")
+    count = math.prod(sizes[first:last])
+    if count > _MAX_COUNT:
+        raise UnsupportedOpError(f"it averages {count} elements, at most {_MAX_COUNT} are possible")
+    real = quantization.scale / out.scale
+    _checks.multiplier(real)
+    multiplier, shift = fixed_point.mean_multiplier(real, count)
+    if not -31 <= shift <= 30:
+        raise UnsupportedOpError(f"its scales are out of range: {quantization.scale} to {out.scale}")
+    return Step(
+        ops=(op.index,),
+        kind=op.kind,
+        kernel="ek_mean_s8",
+        params_type="ek_mean_params",
+        params={
+            "outer": math.prod(sizes[:first]),
+            "reduced": count,
+            "inner": math.prod(sizes[last:]),
+            "bias": -count * quantization.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+            "output_zero_point": out.zero_point,
+        },
+        inputs=(source.index,),
+        output=target.index,
+    )
+
+
+def _axes(graph: Graph, op: Op, rank: int) -> set[int]:
+    axes = set()
+    for axis in _checks.integers(graph, op, 1):
+        if not -rank <= axis < rank:
+            raise ModelError(f"{_checks.describe(graph, op)}: axis {axis} of {rank} dimensions")
+        axes.add(axis % rank)
+    return axes

@@ -1,0 +1,210 @@
+/* The int8 kernels of edgekit: one function per operator, generated code calls them in order.
+ *
+ * Rules that hold for all of them:
+ * - Tensors are dense and row-major, images are NHWC. All sizes are in elements.
+ * - The caller owns all memory. Input and output never overlap. `scratch` is as large as the host
+ *   computed, 16-byte aligned, and NULL where the kernel needs none; its bytes are undefined before
+ *   and after.
+ * - The host has checked every shape, and that no accumulator overflows; kernels check nothing.
+ * - No floating point, no allocation, no state.
+ * - A quantised value q stands for scale * (q - zero_point). Biases that are passed to a kernel
+ *   include the term of the input's zero point (bias - zero_point * sum of weights), so that a
+ *   kernel multiplies raw bytes; outside the image the input is its zero point. */
+#ifndef EK_NN_H
+#define EK_NN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ek_requantize.h"
+
+/* CONV_2D. Rounds twice. Weights [output_channels][filter_height][filter_width][input_channels /
+ * groups]. Scratch: 2 * filter_height * filter_width * input_channels / groups bytes, or NULL when
+ * a filter is one pixel, groups is 1 and no output looks outside the image. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t input_channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t output_channels;
+    int32_t filter_height;
+    int32_t filter_width;
+    int32_t groups;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t dilation_height;
+    int32_t dilation_width;
+    int32_t pad_top;  /* rows of padding above the image */
+    int32_t pad_left; /* columns of padding left of it */
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t activation_min;
+    int32_t activation_max;
+    const int8_t *weights;
+    const int32_t *bias;       /* per output channel, zero point folded in */
+    const int32_t *multiplier; /* per output channel */
+    const int8_t *shift;       /* per output channel */
+} ek_conv_2d_params;
+
+void ek_conv_2d_s8(const ek_conv_2d_params *params, const int8_t *input, int8_t *output,
+                   void *scratch);
+
+/* DEPTHWISE_CONV_2D. Rounds twice. Weights [filter_height][filter_width][input_channels *
+ * depth_multiplier]. Scratch: filter_height * filter_width * input_channels bytes, or NULL when no
+ * output looks outside the image. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t input_channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t depth_multiplier;
+    int32_t filter_height;
+    int32_t filter_width;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t dilation_height;
+    int32_t dilation_width;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t activation_min;
+    int32_t activation_max;
+    const int8_t *weights;
+    const int32_t *bias;       /* per output channel, zero point folded in */
+    const int32_t *multiplier; /* per output channel */
+    const int8_t *shift;       /* per output channel */
+} ek_depthwise_conv_2d_params;
+
+void ek_depthwise_conv_2d_s8(const ek_depthwise_conv_2d_params *params, const int8_t *input,
+                             int8_t *output, void *scratch);
+
+/* FULLY_CONNECTED. Rounds once. Weights [output_depth][input_depth]. No scratch. */
+typedef struct {
+    int32_t batches; /* rows of the input */
+    int32_t input_depth;
+    int32_t output_depth;
+    int32_t channel_step; /* 1: multipliers per output; 0: the first one serves all */
+    int32_t output_zero_point;
+    int32_t activation_min;
+    int32_t activation_max;
+    const int8_t *weights;
+    const int32_t *bias;           /* per output, zero point folded in */
+    const int32_t *multiplier;     /* integer part of the multiplier */
+    const int32_t *multiplier_low; /* 31 further bits of it */
+    const int8_t *shift;           /* right shift, 1..62 */
+} ek_fully_connected_params;
+
+void ek_fully_connected_s8(const ek_fully_connected_params *params, const int8_t *input,
+                           int8_t *output, void *scratch);
+
+/* ADD of two tensors, or of a tensor and a constant, with broadcasting. Rounds twice: each operand
+ * to a common scale of 20 more bits, then their sum. The output is size_0 x size_1 x size_2 x
+ * size_3; an operand's stride is 0 where it is repeated. No scratch. */
+typedef struct {
+    int32_t size_0;
+    int32_t size_1;
+    int32_t size_2;
+    int32_t size_3;
+    int32_t input1_stride_0;
+    int32_t input1_stride_1;
+    int32_t input1_stride_2;
+    int32_t input1_stride_3; /* 0 or 1 */
+    int32_t input2_stride_0;
+    int32_t input2_stride_1;
+    int32_t input2_stride_2;
+    int32_t input2_stride_3; /* 0 or 1 */
+    int32_t input1_zero_point;
+    int32_t input1_multiplier;
+    int32_t input1_shift; /* 0 or negative, as the next two */
+    int32_t input2_zero_point;
+    int32_t input2_multiplier;
+    int32_t input2_shift;
+    int32_t output_zero_point;
+    int32_t output_multiplier;
+    int32_t output_shift;
+    int32_t activation_min;
+    int32_t activation_max;
+    const int8_t *constant; /* the second operand of ek_add_constant_s8, else NULL */
+} ek_add_params;
+
+void ek_add_s8(const ek_add_params *params, const int8_t *input1, const int8_t *input2,
+               int8_t *output, void *scratch);
+void ek_add_constant_s8(const ek_add_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+
+/* MEAN over the middle of [outer][reduced][inner]. Rounds twice, with 1 / reduced inside the
+ * multiplier. No scratch. */
+typedef struct {
+    int32_t outer;
+    int32_t reduced;
+    int32_t inner;
+    int32_t bias; /* -reduced * zero point of the input */
+    int32_t multiplier;
+    int32_t shift;
+    int32_t output_zero_point;
+} ek_mean_params;
+
+void ek_mean_s8(const ek_mean_params *params, const int8_t *input, int8_t *output, void *scratch);
+
+/* AVERAGE_POOL_2D and MAX_POOL_2D. Padding takes no part: the average is over the pixels inside the
+ * image, rounded to the nearest, ties away from zero. Input and output have the same scale. No
+ * scratch. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    int32_t filter_height;
+    int32_t filter_width;
+    int32_t stride_height;
+    int32_t stride_width;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t activation_min;
+    int32_t activation_max;
+} ek_pool_2d_params;
+
+void ek_average_pool_2d_s8(const ek_pool_2d_params *params, const int8_t *input, int8_t *output,
+                           void *scratch);
+void ek_max_pool_2d_s8(const ek_pool_2d_params *params, const int8_t *input, int8_t *output,
+                       void *scratch);
+
+/* PAD of a tensor of up to four dimensions (missing ones in front have size 1). No scratch. */
+typedef struct {
+    int32_t input_size_0;
+    int32_t input_size_1;
+    int32_t input_size_2;
+    int32_t input_size_3;
+    int32_t before_0;
+    int32_t before_1;
+    int32_t before_2;
+    int32_t before_3;
+    int32_t after_0;
+    int32_t after_1;
+    int32_t after_2;
+    int32_t after_3;
+    int32_t value; /* the zero point */
+} ek_pad_params;
+
+void ek_pad_s8(const ek_pad_params *params, const int8_t *input, int8_t *output, void *scratch);
+
+/* SOFTMAX over the last dimension. Rounds twice. The output's scale is 1/256, its zero point -128.
+ * No scratch. */
+typedef struct {
+    int32_t rows;
+    int32_t depth;
+    int32_t exponentials_size;   /* 1..256 */
+    const int32_t *exponentials; /* Q0.31, by difference from the row's largest value */
+} ek_softmax_params;
+
+void ek_softmax_s8(const ek_softmax_params *params, const int8_t *input, int8_t *output,
+                   void *scratch);
+
+#endif
