@@ -227,7 +227,7 @@ def trace(
 
     A virtual board is built anew for it; another board must run a debug build, else None.
     """
-    if device.hello.trace:
+    if device.hello.has_trace:
         device.classify(frame)
         return device.trace()
     if port is not None or target.emulator is None:

@@ -90,7 +90,7 @@ def prove(
         board=hello.board,
         frames=len(frames),
         rows_equal=len(frames),
-        unit=hello.ticks_unit,
+        unit=hello.unit,
         model_sha256=model.sha256,
         model_digest=model.digest,
         contract_digest=model.contract.digest(),
@@ -98,7 +98,7 @@ def prove(
         outputs_sha256=expected_digest.hexdigest(),
         oracle=f"LiteRT BUILTIN_REF {oracle.version}",
         edgekit=__version__,
-        firmware=hello.firmware_version,
+        firmware=hello.firmware,
         runtime=hello.runtime,
     )
 

@@ -75,7 +75,7 @@ def stream(
     total: int | None = None,
 ) -> Tally:
     """Send every frame, show every answer, and return the tally."""
-    tally = Tally(contract.labels, device.hello.ticks_unit)
+    tally = Tally(contract.labels, device.hello.unit)
     # The device works ahead of the answers: keep what was sent until its answer is shown.
     sent: dict[int, Frame] = {}
 

@@ -77,7 +77,7 @@ def command(
             invoke.append(prediction.invoke_ticks)
             link.append(prediction.link_s * 1e3)
             progress((number + 1) / len(frames))
-        unit, statistics = device.hello.ticks_unit, device.statistics
+        unit, statistics = device.hello.unit, device.statistics
     packed = io.BytesIO()
     np.save(packed, scores)
     write_whole(target, packed.getvalue())

@@ -56,7 +56,7 @@ def command(
     with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
         hello = device.hello
     output.text(
-        f"{opened.id} runs edgekit firmware {hello.firmware_version} ({hello.runtime}), "
+        f"{opened.id} runs edgekit firmware {hello.firmware} ({hello.runtime}), "
         f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\n"
         f"next: edgekit monitor --board {board}"
     )
