@@ -1,0 +1,216 @@
+"""Writes the C of a model: constants, parameters, and one function that runs the network.
+
+The text depends on the graph and the contract alone. `model.c` is data and a list of calls; everything in it
+is static but for what `model.h` declares.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import __version__, ops
+from edgekit.codegen import c_source
+from edgekit.codegen.planner import MemoryPlan, plan
+from edgekit.contract import IDENTITY_TABLE, Contract
+from edgekit.graph.digest import model_digest
+from edgekit.graph.ir import Graph
+from edgekit.ops.step import Constant, Step
+
+_TABLE_BYTES = 256
+_MAX_NAME = 48
+_ALIGN = 16
+"""Constants of at least this size are aligned to it, as vector loads want."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedModel:
+    """A model as C, and the numbers that later stages and reports need."""
+
+    name: str
+    """Prefix of the C symbols."""
+    files: Mapping[str, bytes] = field(repr=False)
+    """model.h and model.c."""
+    steps: tuple[Step, ...] = field(repr=False)
+    plan: MemoryPlan
+    contract: Contract
+    contract_digest: str
+    model_digest: str
+    weight_bytes: int
+    """All constants of all steps: weights, biases, multipliers, tables."""
+    table_bytes: int
+    """The table that turns pixels into int8; 0 where it is the identity or there are no pixels."""
+    macs: int
+
+
+def generate(graph: Graph, contract: Contract, *, name: str = "ek_model") -> GeneratedModel:
+    """Turn an int8 graph into C. Equal input gives equal bytes.
+
+    Args:
+        graph: one input and one output; every operator must be supported.
+        contract: the graph's contract, whose table and digest go into the C.
+        name: prefix of the C symbols.
+
+    Raises:
+        UnsupportedOpError: listing every operator that cannot be run, with the reason.
+        UsageError: `name` is no C identifier.
+    """
+    return render(graph, contract, ops.lower(graph), name=name)
+
+
+def render(
+    graph: Graph, contract: Contract, steps: tuple[Step, ...], *, name: str = "ek_model"
+) -> GeneratedModel:
+    """Write the C of a graph that has been lowered to `steps`; see `generate`."""
+    prefix = c_source.identifier(name)
+    memory = plan(graph, steps)
+    table = _table(contract)
+    identity = table == IDENTITY_TABLE
+    digests = {"digest": model_digest(graph), "contract_digest": contract.digest()}
+    arrays = [
+        _array(f"{prefix}_{key}", np.frombuffer(bytes.fromhex(value), np.uint8))
+        for key, value in digests.items()
+    ]
+    if table and not identity:
+        arrays.append(_array(f"{prefix}_table", np.frombuffer(table, np.int8).reshape(-1, _TABLE_BYTES)))
+    header = _header(prefix, _layout(graph, contract, memory, table))
+    source = _source(prefix, arrays, _steps(prefix, graph, memory, steps))
+    return GeneratedModel(
+        name=prefix,
+        files={"model.c": source.encode("ascii"), "model.h": header.encode("ascii")},
+        steps=steps,
+        plan=memory,
+        contract=contract,
+        contract_digest=digests["contract_digest"],
+        model_digest=digests["digest"],
+        weight_bytes=sum(constant.size for step in steps for constant in step.constants),
+        table_bytes=0 if identity else len(table),
+        macs=sum(step.macs for step in steps),
+    )
+
+
+def _array(name: str, values: NDArray[np.generic]) -> str:
+    return c_source.array(name, values, qualifier="")
+
+
+def _table(contract: Contract) -> bytes:
+    """Return one table where all channels have the same one, else one per channel; empty without pixels."""
+    table = contract.table or b""
+    first = table[:_TABLE_BYTES]
+    return first if first * (len(table) // _TABLE_BYTES) == table else table
+
+
+def _layout(graph: Graph, contract: Contract, memory: MemoryPlan, table: bytes) -> dict[str, str]:
+    """Return what model.h defines, by name without prefix."""
+    shape = contract.input_shape
+    return {
+        "ARENA_BYTES": f"{memory.arena_bytes}u",
+        "INPUT_OFFSET": f"{memory.offsets[graph.inputs[0]]}u",
+        "INPUT_BYTES": f"{contract.input_bytes}u",
+        "OUTPUT_OFFSET": f"{memory.offsets[graph.outputs[0]]}u",
+        "OUTPUT_BYTES": f"{contract.classes}u",
+        "INPUT_RANK": f"{len(shape)}u",
+        "INPUT_SHAPE": c_source.braces(shape),
+        "INPUT_CHANNELS": f"{shape[-1]}u",
+        "STEPS": f"{memory.steps}u",
+        "TABLES": str(len(table) // _TABLE_BYTES),
+        "TABLE_IDENTITY": str(int(table == IDENTITY_TABLE)),
+    }
+
+
+def _header(prefix: str, layout: Mapping[str, str]) -> str:
+    upper = prefix.upper()
+    defines = "".join(f"#define {upper}_{key} {value}\n" for key, value in layout.items())
+    table = ""
+    if layout["TABLES"] != "0" and layout["TABLE_IDENTITY"] == "0":
+        table = f"extern const int8_t {prefix}_table[{layout['TABLES']}][256];\n"
+    return f"""\
+/* clang-format off */
+/* Generated by edgekit {__version__}; do not edit. */
+#ifndef {upper}_MODEL_H
+#define {upper}_MODEL_H
+
+#include <stdint.h>
+
+/* Bytes and places inside the arena, which holds input, output, scratch and activations.
+ * TABLES: 0 if the model takes no pixels, 1 if all channels share a table, else one per channel.
+ * TABLE_IDENTITY: 1 if the table is pixel - 128, which needs no array. */
+{defines}
+extern const uint8_t {prefix}_digest[32];
+extern const uint8_t {prefix}_contract_digest[32];
+{table}
+/* Runs the network once: reads the input in the arena, leaves the scores there, and destroys the input.
+ * `arena` is {upper}_ARENA_BYTES long and 16-byte aligned. */
+void {prefix}_run(uint8_t *arena);
+
+#endif
+"""
+
+
+def _source(prefix: str, arrays: Sequence[str], steps: Sequence[tuple[str, str]]) -> str:
+    """Return model.c: the public arrays, then for each step its data, then all calls."""
+    trace = f"{prefix.upper()}_TRACE"
+    data = "".join(data for data, _ in steps)
+    calls = "".join(call for _, call in steps)
+    return f"""\
+/* clang-format off */
+/* Generated by edgekit {__version__}; do not edit. */
+#include "model.h"
+
+#include <stddef.h>
+
+#include "ek_nn.h"
+
+#ifdef EK_TRACE
+void ek_trace_step(uint32_t step, const int8_t *output, uint32_t size);
+#define {trace}(step, at, size) ek_trace_step(step, (const int8_t *)(arena + (at)), size)
+#else
+#define {trace}(step, at, size) ((void)0)
+#endif
+
+{"".join(arrays)}{data}
+void {prefix}_run(uint8_t *arena)
+{{
+{calls}}}
+"""
+
+
+def _steps(prefix: str, graph: Graph, memory: MemoryPlan, steps: Sequence[Step]) -> list[tuple[str, str]]:
+    """Return for each step its constants and parameters, and its call, both under the same comment."""
+    texts = []
+    for number, step in enumerate(steps):
+        tensor = graph.tensor(step.output)
+        shape = "x".join(map(str, tensor.shape))
+        # Converters chain the names of fused operators with semicolons; the first says enough.
+        title = c_source.comment(f"{number}: {step.kind} {tensor.name.split(';')[0][:_MAX_NAME]} {shape}")
+        symbol = f"{prefix}_step_{number}"
+        data, call = "", f"    {title}\n"
+        if step.kernel is not None:
+            data = f"\n{title}\n{_step_data(symbol, step)}"
+            call += f"    {_step_call(symbol, memory, number, step)}\n"
+        call += f"    {prefix.upper()}_TRACE({number}u, {memory.offsets[step.output]}, {tensor.size}u);\n"
+        texts.append((data, call))
+    return texts
+
+
+def _step_data(symbol: str, step: Step) -> str:
+    arrays = ""
+    fields = {}
+    for key, value in step.params.items():
+        if isinstance(value, Constant):
+            name = f"{symbol}_{c_source.identifier(value.role)}"
+            align = _ALIGN if value.size >= _ALIGN else 0
+            arrays += c_source.array(name, value.values.reshape(-1), align=align)
+            fields[key] = name
+        else:
+            fields[key] = c_source.literal(value)
+    return arrays + c_source.struct(step.params_type, f"{symbol}_params", fields)
+
+
+def _step_call(symbol: str, memory: MemoryPlan, number: int, step: Step) -> str:
+    arguments = [f"&{symbol}_params"]
+    arguments += [f"(const int8_t *)(arena + {memory.offsets[index]})" for index in step.inputs]
+    arguments.append(f"(int8_t *)(arena + {memory.offsets[step.output]})")
+    arguments.append(f"arena + {memory.scratch_offsets[number]}" if step.scratch_bytes else "NULL")
+    return f"{step.kernel}({', '.join(arguments)});"
