@@ -7,7 +7,7 @@ needs, which no plan can beat.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from edgekit.graph.ir import Graph
@@ -21,6 +21,8 @@ _IMPROVEMENTS = 64
 class Storage:
     """One range of the arena: an activation with all its views, or the scratch of one step."""
 
+    name: str
+    """Name of the tensor that is written here first, or which step's scratch it is."""
     tensors: tuple[int, ...]
     """The tensors that live here; empty for scratch."""
     size: int
@@ -50,6 +52,12 @@ class MemoryPlan:
     steps: int
     lower_bound: int
     """What the busiest step needs: no plan without overlap can be smaller."""
+
+    def alive(self, step: int) -> tuple[Storage, ...]:
+        """Return everything whose content matters during `step`, the largest first."""
+        return tuple(
+            sorted((s for s in self.storages if s.alive(step)), key=lambda s: (-s.size, s.offset, s.name))
+        )
 
     def live_bytes(self, step: int) -> int:
         """Return the bytes of everything whose content matters during `step`."""
@@ -107,14 +115,14 @@ def _lifetimes(graph: Graph, steps: Sequence[Step]) -> list[Storage]:
             tensors[step.output] = [step.output]
             first[step.output] = last[step.output] = number
         if step.scratch_bytes:
-            scratch.append(Storage((), step.scratch_bytes, number, number, 0))
+            scratch.append(Storage(f"scratch of step {number}", (), step.scratch_bytes, number, number, 0))
     for index in graph.outputs:
         if index not in owner:
             raise ValueError(f"no step writes the model's output {index}")
         last[owner[index]] = end
     activations = [
-        Storage(tuple(tensors[i]), max(graph.tensor(t).size for t in tensors[i]), first[i], last[i], 0)
-        for i in tensors
+        Storage(graph.tensor(i).name, tuple(views), graph.tensor(i).size, first[i], last[i], 0)
+        for i, views in tensors.items()
     ]
     return activations + scratch
 
@@ -193,5 +201,5 @@ def _first_fit(order: Sequence[Storage]) -> list[Storage]:
             if other.offset - offset >= size:
                 break
             offset = max(offset, other.offset + _aligned(other.size))
-        placed.append(Storage(storage.tensors, storage.size, storage.first, storage.last, offset))
+        placed.append(replace(storage, offset=offset))
     return placed

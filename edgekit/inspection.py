@@ -1,0 +1,193 @@
+"""What `edgekit inspect` shows: work, weights and memory of a model, layer by layer, as plain data.
+
+A model that edgekit cannot run (float, unsupported operators) is shown too, without the memory plan, and with
+the reason.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit.codegen.budget import Budget
+from edgekit.codegen.planner import MemoryPlan
+from edgekit.graph.ir import Graph
+from edgekit.ops.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One step, or one operator where the model cannot be lowered to steps."""
+
+    index: int
+    kind: str
+    name: str
+    """Name of the tensor that the layer makes."""
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shape: tuple[int, ...]
+    macs: int
+    weight_bytes: int
+    live_bytes: int
+    """What must be in memory during this layer: everything that is read now or later, and scratch."""
+    scratch_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTensor:
+    """Something that is in memory at the busiest step."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A model's figures. `arena_bytes`, `peak_step` and `peak` are None and empty without a memory plan."""
+
+    name: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    input_dtype: str
+    output_dtype: str
+    layers: tuple[Layer, ...]
+    ops: dict[str, int]
+    """Number of the graph's operators by kind."""
+    macs: int
+    weight_bytes: int
+    arena_bytes: int | None
+    peak_step: int | None
+    peak: tuple[LiveTensor, ...]
+    """What is in memory at the busiest step, the largest first."""
+    budgets: tuple[Budget, ...]
+    problem: str
+    """Why edgekit cannot run the model; empty if it can."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain data for JSON."""
+        return {
+            "name": self.name,
+            "input": {"shape": list(self.input_shape), "dtype": self.input_dtype},
+            "output": {"shape": list(self.output_shape), "dtype": self.output_dtype},
+            "arena_bytes": self.arena_bytes,
+            "weight_bytes": self.weight_bytes,
+            "macs": self.macs,
+            "ops": self.ops,
+            "layers": [_layer_dict(layer) for layer in self.layers],
+            "peak": None
+            if self.peak_step is None
+            else {
+                "step": self.peak_step,
+                "bytes": sum(live.bytes for live in self.peak),
+                "tensors": [{"name": live.name, "bytes": live.bytes} for live in self.peak],
+            },
+            "boards": [budget.to_dict() for budget in self.budgets],
+            "problem": self.problem or None,
+        }
+
+
+def inspect(
+    graph: Graph, steps: Sequence[Step], plan: MemoryPlan, budgets: Sequence[Budget] = ()
+) -> Inspection:
+    """Return the figures of a model that has been lowered to `steps` and planned."""
+    layers = tuple(
+        Layer(
+            index=number,
+            kind=step.kind,
+            name=graph.tensor(step.output).name,
+            input_shapes=tuple(graph.tensor(index).shape for index in step.inputs),
+            output_shape=graph.tensor(step.output).shape,
+            macs=step.macs,
+            weight_bytes=sum(constant.size for constant in step.constants),
+            live_bytes=plan.live_bytes(number),
+            scratch_bytes=step.scratch_bytes,
+        )
+        for number, step in enumerate(steps)
+    )
+    return _inspection(
+        graph,
+        layers,
+        arena_bytes=plan.arena_bytes,
+        peak_step=plan.peak_step,
+        peak=tuple(LiveTensor(s.name, s.size) for s in plan.alive(plan.peak_step)),
+        budgets=tuple(budgets),
+        problem="",
+    )
+
+
+def inspect_unsupported(graph: Graph, problem: str) -> Inspection:
+    """Return what can be said of a model that edgekit cannot run: its operators, shapes and constants.
+
+    Args:
+        graph: any readable model.
+        problem: why it cannot be run, in a sentence.
+    """
+    layers = []
+    for op in graph.ops:
+        tensors = [graph.tensor(index) for index in op.inputs if index >= 0]
+        made = graph.tensor(op.outputs[0]) if op.outputs else None
+        layers.append(
+            Layer(
+                index=op.index,
+                kind=op.kind,
+                name=made.name if made else "",
+                input_shapes=tuple(tensor.shape for tensor in tensors if not tensor.is_constant),
+                output_shape=made.shape if made else (),
+                macs=0,
+                weight_bytes=sum(tensor.size for tensor in tensors if tensor.is_constant),
+                live_bytes=0,
+                scratch_bytes=0,
+            )
+        )
+    return _inspection(
+        graph,
+        tuple(layers),
+        arena_bytes=None,
+        peak_step=None,
+        peak=(),
+        budgets=(),
+        problem=problem,
+    )
+
+
+def _inspection(
+    graph: Graph,
+    layers: tuple[Layer, ...],
+    *,
+    arena_bytes: int | None,
+    peak_step: int | None,
+    peak: tuple[LiveTensor, ...],
+    budgets: tuple[Budget, ...],
+    problem: str,
+) -> Inspection:
+    sources = [graph.tensor(index) for index in graph.inputs]
+    targets = [graph.tensor(index) for index in graph.outputs]
+    return Inspection(
+        name=graph.name,
+        input_shape=sources[0].shape if sources else (),
+        output_shape=targets[0].shape if targets else (),
+        input_dtype=sources[0].dtype.value if sources else "",
+        output_dtype=targets[0].dtype.value if targets else "",
+        layers=layers,
+        ops=dict(sorted(Counter(op.kind for op in graph.ops).items())),
+        macs=sum(layer.macs for layer in layers),
+        weight_bytes=sum(layer.weight_bytes for layer in layers),
+        arena_bytes=arena_bytes,
+        peak_step=peak_step,
+        peak=peak,
+        budgets=budgets,
+        problem=problem,
+    )
+
+
+def _layer_dict(layer: Layer) -> dict[str, Any]:
+    return {
+        "index": layer.index,
+        "kind": layer.kind,
+        "name": layer.name,
+        "inputs": [list(shape) for shape in layer.input_shapes],
+        "output": list(layer.output_shape),
+        "macs": layer.macs,
+        "weight_bytes": layer.weight_bytes,
+        "live_bytes": layer.live_bytes,
+        "scratch_bytes": layer.scratch_bytes,
+    }
