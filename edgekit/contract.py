@@ -9,6 +9,8 @@ import base64
 import hashlib
 import json
 import math
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -110,9 +112,27 @@ def pixel_table(preprocess: Preprocess, scale: float, zero_point: int) -> bytes:
     for mean, std in zip(preprocess.mean, preprocess.std, strict=True):
         for pixel in range(256):
             real = (pixel / 255.0 - mean) / std / scale
-            rounded = math.floor(abs(real) + 0.5) * (1 if real >= 0 else -1)
-            values.append(max(-128, min(127, rounded + zero_point)) & 0xFF)
+            # Far outside of int8 already, but still small enough to become an integer.
+            size = min(abs(real), 1024.0)
+            whole = math.floor(size)
+            rounded = whole + (size - whole >= 0.5)
+            values.append(max(-128, min(127, (rounded if real >= 0 else -rounded) + zero_point)) & 0xFF)
     return bytes(values)
+
+
+def unit_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
+    """Return mean or std as given, if they are in units of 0..1.
+
+    Raises:
+        UsageError: a value is above 1, so they are in units of 0..255; the hint shows the converted ones.
+    """
+    if any(value > 1 for value in values):
+        converted = ",".join(f"{value / 255:.4g}" for value in values)
+        raise UsageError(
+            f"{name} {','.join(f'{value:g}' for value in values)} is not in units of 0..1",
+            f"if these are units of 0..255, give --{name} {converted}",
+        )
+    return tuple(values)
 
 
 IDENTITY_TABLE = bytes((pixel - 128) & 0xFF for pixel in range(256))
@@ -146,6 +166,8 @@ def for_graph(
             f"{len(labels)} labels were given, but the model has {classes} outputs",
             "give one label per output, in the order of the training set's classes",
         )
+    if broken := _unprintable(labels):
+        raise UsageError(f"the label {broken!r} is not plain text", "give labels without control characters")
     quantization = source.quantization
     output_quantization = target.quantization
     assert quantization is not None
@@ -278,7 +300,10 @@ def from_json(raw: bytes) -> Contract:
             mean=inner.numbers("mean"),
             std=inner.numbers("std"),
         )
-        _check_channels(preprocess, input_shape)
+        try:
+            _check_channels(preprocess, input_shape)
+        except UsageError as error:
+            raise ModelError(f"{inner.path}: {error.message}") from error
         table = inner.base64("table", 256 * preprocess.color.channels)
     contract = Contract(
         input_shape=input_shape,
@@ -294,6 +319,8 @@ def from_json(raw: bytes) -> Contract:
     )
     if len(contract.labels) != contract.classes:
         raise ModelError(f"contract.labels has {len(contract.labels)} entries for {contract.classes} outputs")
+    if broken := _unprintable((*contract.labels, contract.oracle)):
+        raise ModelError(f"contract: {broken!r} is not plain text")
     return contract
 
 
@@ -327,6 +354,14 @@ def _to_dict(contract: Contract) -> dict[str, Any]:
     }
 
 
+def _unprintable(texts: tuple[str, ...]) -> str | None:
+    """Return the first text that a terminal or a file cannot take: control characters, half surrogates."""
+    for text in texts:
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+            return text
+    return None
+
+
 def _scalar(quantization: Quantization | None) -> tuple[float, int] | None:
     return None if quantization is None else (quantization.scale, quantization.zero_point)
 
@@ -347,6 +382,14 @@ def _check_channels(preprocess: Preprocess, shape: tuple[int, ...]) -> None:
         raise UsageError(f"mean {preprocess.mean} must be finite and std {preprocess.std} above 0")
 
 
+def _real(value: int | float) -> float:
+    """Return a JSON number as a float; integers beyond its range become infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads typed fields out of parsed JSON and names the field that is wrong."""
@@ -361,7 +404,8 @@ class _Reader:
     def _get(self, key: str, kinds: tuple[type, ...], what: str) -> Any:
         found = self.value.get(key)
         if not isinstance(found, kinds) or isinstance(found, bool):
-            raise ModelError(f"{self.path}.{key} must be {what}, not {json.dumps(found)[:60]}")
+            shown = "a list or object" if isinstance(found, list | dict) else json.dumps(found)[:60]
+            raise ModelError(f"{self.path}.{key} must be {what}, not {shown}")
         return found
 
     def child(self, key: str) -> "_Reader":
@@ -377,13 +421,13 @@ class _Reader:
         return found
 
     def integer(self, key: str, low: int, high: int) -> int:
-        found = int(self._get(key, (int,), "an integer"))
+        found: int = self._get(key, (int,), "an integer")
         if not low <= found <= high:
-            raise ModelError(f"{self.path}.{key} must be in {low}..{high}, not {found}")
+            raise ModelError(f"{self.path}.{key} must be in {low}..{high}")
         return found
 
     def number(self, key: str) -> float:
-        found = float(self._get(key, (int, float), "a number"))
+        found = _real(self._get(key, (int, float), "a number"))
         if not (math.isfinite(found) and found > 0):
             raise ModelError(f"{self.path}.{key} must be a positive finite number, not {found}")
         return found
@@ -392,7 +436,7 @@ class _Reader:
         found = self._get(key, (list,), "a list of numbers")
         if len(found) > 16 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in found):
             raise ModelError(f"{self.path}.{key} must be a list of at most 16 numbers")
-        return tuple(float(v) for v in found)
+        return tuple(_real(v) for v in found)
 
     def strings(self, key: str) -> tuple[str, ...]:
         found = self._get(key, (list,), "a list of strings")
@@ -405,7 +449,7 @@ class _Reader:
         if not 1 <= len(found) <= 8 or not all(isinstance(v, int) and not isinstance(v, bool) for v in found):
             raise ModelError(f"{self.path}.{key} must be a list of 1 to 8 integers")
         if any(not 1 <= v <= 1 << 24 for v in found):
-            raise ModelError(f"{self.path}.{key} has sizes outside 1..16777216: {found}")
+            raise ModelError(f"{self.path}.{key} has sizes outside 1..16777216")
         return tuple(found)
 
     def base64(self, key: str, size: int) -> bytes:
