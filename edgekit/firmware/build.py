@@ -130,12 +130,13 @@ def _build(
             try:
                 image = FirmwareImage.load(project_dir)
             except (FileNotFoundError, ToolError):
-                pass  # made anew below
+                pass  # `make` in the folder has linked its own
             else:
                 if image.project_digest == project_digest:
                     return image
         # An image that no longer fits its sources must not pass for theirs if this build fails.
         (project_dir / RECORD).unlink(missing_ok=True)
+        _key_path(project_dir, link).unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write in '{project_dir}': {error.strerror}") from error
     pool = ThreadPoolExecutor(jobs)
