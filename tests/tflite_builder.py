@@ -1,6 +1,6 @@
 """Builds small .tflite files for tests, straight from the schema: no converter, no TensorFlow.
 
-    from tests.tflite_builder import Value, build, build_graph, Node
+    from tflite_builder import Value, build, build_graph, Node
 
     data = build(
         "CONV_2D",

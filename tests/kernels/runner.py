@@ -1,0 +1,237 @@
+"""Runs many one-operator models through the real kernels, under sanitizers, in one process.
+
+Each case goes the way of production: .tflite bytes, reader, `ops.lower`, the generator's C for constants and
+parameters. Only the call is ours: every input, output and scratch is an allocation of its own with exactly
+the size that the step states, so that AddressSanitizer sees any access beyond it.
+"""
+
+import os
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import ops, resources
+from edgekit.codegen import generator
+from edgekit.graph import tflite
+from edgekit.ops.step import Step
+
+RUNTIME = resources.firmware_templates() / "runtime"
+WARNINGS = (
+    "-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual "
+    "-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror"
+).split()
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FRAMES = 4
+"""Random inputs per case."""
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A one-step model and the frames to feed it; frames[f][i] is input i of frame f."""
+
+    model: bytes
+    frames: list[list[Array]]
+    note: str
+
+
+def frames_for(model: bytes, rng: np.random.Generator, count: int = FRAMES) -> list[list[Array]]:
+    """Return random int8 inputs for a model; the first two frames are the extremes of int8."""
+    graph = tflite.parse(model)
+    shapes = [graph.tensor(i).shape for i in graph.inputs]
+    found: list[list[Array]] = []
+    for number in range(count):
+        values = [rng.integers(-128, 128, shape).astype(np.int8) for shape in shapes]
+        if number < 2:
+            extreme = -128 if number == 0 else 127
+            values = [np.where(rng.random(shape) < 0.9, extreme, v).astype(np.int8) for shape, v in zip(shapes, values, strict=True)]
+        found.append(values)
+    return found
+
+
+def case(model: bytes, rng: np.random.Generator, note: str = "") -> Case:
+    """Return a case with random frames."""
+    return Case(model, frames_for(model, rng), note)
+
+
+def reference(case: Case) -> Array:
+    """Return LiteRT's BUILTIN_REF outputs [frames, bytes]."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=case.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+    )
+    interpreter.allocate_tensors()
+    inputs = [detail["index"] for detail in interpreter.get_input_details()]
+    output = interpreter.get_output_details()[0]["index"]
+    rows = []
+    for frame in case.frames:
+        for index, values in zip(inputs, frame, strict=True):
+            interpreter.set_tensor(index, values)
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(output).reshape(-1).copy())
+    return np.stack(rows)
+
+
+def lower(model: bytes) -> Step:
+    """Return the one step of a model."""
+    (step,) = ops.lower(tflite.parse(model))
+    return step
+
+
+def compare(cases: Sequence[Case], folder: Path, sources: dict[str, str] | None = None) -> list[str]:
+    """Return a line for each case whose output differs from the reference; [] is success.
+
+    Args:
+        cases: what to run.
+        folder: an empty folder for the program.
+        sources: other source text by kernel name, to see broken kernels caught.
+
+    Raises:
+        AssertionError: the compiler or a sanitizer objects.
+    """
+    outputs = run(cases, folder, sources or {})
+    wrong = []
+    for number, (item, found) in enumerate(zip(cases, outputs, strict=True)):
+        expected = reference(item)
+        difference = np.abs(expected.astype(int) - found.astype(int))
+        if difference.any():
+            wrong.append(
+                f"case {number} {item.note}: {np.count_nonzero(difference)} of {difference.size} "
+                f"differ, by up to {difference.max()}"
+            )
+    return wrong
+
+
+def run(cases: Sequence[Case], folder: Path, sources: dict[str, str]) -> list[Array]:
+    """Return the kernels' outputs [frames, bytes] by case."""
+    graphs = [tflite.parse(item.model) for item in cases]
+    steps = [lower(item.model) for item in cases]
+    text = ['#include "driver.h"\n']
+    table = []
+    for number, (graph, step) in enumerate(zip(graphs, steps, strict=True)):
+        symbol = f"case_{number}"
+        text.append(generator._step_data(symbol, step))
+        inputs = ", ".join(f"inputs[{i}]" for i in range(len(step.inputs)))
+        text.append(
+            f"static void {symbol}(int8_t *const *inputs, int8_t *output, void *scratch)\n"
+            f"{{ {step.kernel}(&{symbol}_params, {inputs}, output, scratch); }}\n"
+        )
+        sizes = [graph.tensor(i).size for i in step.inputs]
+        sizes += [0] * (2 - len(sizes))
+        output = graph.tensor(step.output).size
+        table.append(f"{{{symbol}, {len(step.inputs)}, {{{sizes[0]}, {sizes[1]}}}, {output}, {step.scratch_bytes}}},\n")
+    text.append(f"const ek_case ek_cases[] = {{\n{''.join(table)}}};\nconst int ek_case_count = {len(table)};\n")
+    (folder / "cases.c").write_text("".join(text))
+    (folder / "driver.h").write_text(_DRIVER_H)
+    (folder / "driver.c").write_text(_DRIVER_C)
+    program = _compile(folder, sorted({str(step.kernel) for step in steps}), sources)
+    feed = bytearray()
+    for item, step, graph in zip(cases, steps, graphs, strict=True):
+        order = [graph.inputs.index(index) for index in step.inputs]
+        feed += struct.pack("<i", len(item.frames))
+        for frame in item.frames:
+            for place in order:
+                feed += frame[place].tobytes()
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    done = subprocess.run([program], input=bytes(feed), capture_output=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()[-4000:]
+    found, at = [], 0
+    for item, step, graph in zip(cases, steps, graphs, strict=True):
+        size = graph.tensor(step.output).size
+        end = at + size * len(item.frames)
+        found.append(np.frombuffer(done.stdout[at:end], np.int8).reshape(len(item.frames), size))
+        at = end
+    assert at == len(done.stdout)
+    return found
+
+
+def _compile(folder: Path, kernels: Sequence[str], sources: dict[str, str]) -> str:
+    files = [folder / "driver.c", folder / "cases.c"]
+    for kernel in kernels:
+        if kernel in sources:
+            (folder / f"{kernel}.c").write_text(sources[kernel])
+            files.append(folder / f"{kernel}.c")
+        else:
+            files.append(RUNTIME / "src" / "ref" / f"{kernel}.c")
+    program = folder / "cases"
+    include = [f"-I{RUNTIME / 'include'}", f"-I{folder}"]
+    command = ["gcc", *WARNINGS, "-O1", "-g0", *SANITIZERS, *include, "-o", str(program), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr.decode()[:4000]
+    return str(program)
+
+
+_DRIVER_H = """
+#ifndef DRIVER_H
+#define DRIVER_H
+#include <stddef.h>
+#include <stdint.h>
+#include "ek_nn.h"
+typedef struct {
+    void (*run)(int8_t *const *inputs, int8_t *output, void *scratch);
+    int inputs;
+    size_t input_size[2];
+    size_t output_size;
+    size_t scratch_size;
+} ek_case;
+extern const ek_case ek_cases[];
+extern const int ek_case_count;
+#endif
+"""
+
+_DRIVER_C = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "driver.h"
+
+static int8_t *read_block(size_t size) {
+    int8_t *block = malloc(size);
+    if (block == NULL || fread(block, 1, size, stdin) != size) {
+        fprintf(stderr, "short input\n");
+        exit(2);
+    }
+    return block;
+}
+
+int main(void) {
+    for (int number = 0; number < ek_case_count; number++) {
+        const ek_case *item = &ek_cases[number];
+        int32_t frames;
+        if (fread(&frames, sizeof frames, 1, stdin) != 1) {
+            return 2;
+        }
+        for (int32_t frame = 0; frame < frames; frame++) {
+            int8_t *inputs[2] = {NULL, NULL};
+            for (int i = 0; i < item->inputs; i++) {
+                inputs[i] = read_block(item->input_size[i]);
+            }
+            int8_t *output = malloc(item->output_size);
+            void *scratch = item->scratch_size ? malloc(item->scratch_size) : NULL;
+            if (output == NULL || (item->scratch_size && scratch == NULL)) {
+                return 2;
+            }
+            memset(output, 0x55, item->output_size);
+            if (scratch != NULL) {
+                memset(scratch, 0x55, item->scratch_size);
+            }
+            fprintf(stderr, "case %d frame %d\n", number, (int)frame);
+            item->run(inputs, output, scratch);
+            fwrite(output, 1, item->output_size, stdout);
+            free(inputs[0]);
+            free(inputs[1]);
+            free(output);
+            free(scratch);
+        }
+    }
+    return 0;
+}
+"""
