@@ -174,7 +174,7 @@ def for_graph(
     assert output_quantization is not None
     table = None
     if preprocess is not None:
-        _check_channels(preprocess, source.shape)
+        check_preprocess(preprocess, source.shape)
         table = pixel_table(preprocess, quantization.scale, quantization.zero_point)
     return Contract(
         input_shape=source.shape,
@@ -301,7 +301,7 @@ def from_json(raw: bytes) -> Contract:
             std=inner.numbers("std"),
         )
         try:
-            _check_channels(preprocess, input_shape)
+            check_preprocess(preprocess, input_shape)
         except UsageError as error:
             raise ModelError(f"{inner.path}: {error.message}") from error
         table = inner.base64("table", 256 * preprocess.color.channels)
@@ -366,7 +366,8 @@ def _scalar(quantization: Quantization | None) -> tuple[float, int] | None:
     return None if quantization is None else (quantization.scale, quantization.zero_point)
 
 
-def _check_channels(preprocess: Preprocess, shape: tuple[int, ...]) -> None:
+def check_preprocess(preprocess: Preprocess, shape: tuple[int, ...]) -> None:
+    """Raise UsageError if colour, mean and std do not fit a model's input shape [1, H, W, C]."""
     channels = preprocess.color.channels
     if len(shape) != 4 or shape[3] != channels:
         raise UsageError(
