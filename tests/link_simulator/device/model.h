@@ -1,0 +1,36 @@
+/* A model of zero cost for the link's tests: its scores are checksums of its input. */
+
+#ifndef EK_MODEL_H
+#define EK_MODEL_H
+
+#include <stdint.h>
+
+#ifndef TEST_INPUT_BYTES
+#define TEST_INPUT_BYTES 3072
+#endif
+#ifndef TEST_TABLES
+#define TEST_TABLES 3
+#endif
+#ifndef TEST_IDENTITY
+#define TEST_IDENTITY 0
+#endif
+
+#define EK_MODEL_ARENA_BYTES (TEST_INPUT_BYTES + 16)
+#define EK_MODEL_INPUT_OFFSET 0
+#define EK_MODEL_INPUT_BYTES TEST_INPUT_BYTES
+#define EK_MODEL_OUTPUT_OFFSET 0 /* in the place of the input, as a planner may do */
+#define EK_MODEL_OUTPUT_BYTES 8
+#define EK_MODEL_INPUT_RANK 4
+#define EK_MODEL_INPUT_SHAPE {1, 1, TEST_INPUT_BYTES / 3, 3}
+#define EK_MODEL_INPUT_CHANNELS 3
+#define EK_MODEL_TABLES TEST_TABLES
+#define EK_MODEL_TABLE_IDENTITY TEST_IDENTITY
+#define EK_MODEL_STEPS 2
+
+extern const uint8_t ek_model_digest[32];
+extern const uint8_t ek_model_contract_digest[32];
+extern const int8_t ek_model_table[][256];
+
+void ek_model_run(uint8_t *arena);
+
+#endif

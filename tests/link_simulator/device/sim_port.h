@@ -1,0 +1,29 @@
+/* The port of the simulated device: its serial line is two buffers that the test fills and empties.
+ */
+
+#ifndef SIM_PORT_H
+#define SIM_PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+extern uint32_t sim_crc_table[256];
+extern uint64_t sim_ticks;
+
+/* Power on, or reset: what was on its way in is lost. */
+void sim_reset(void);
+
+/* Bytes arrive: the part that the receive ring cannot take is lost. Then the device runs until it
+ * idles. */
+void sim_arrive(const uint8_t *data, size_t size);
+
+/* The same without running: the device is busy. */
+void sim_queue(const uint8_t *data, size_t size);
+
+/* Take up to `size` bytes that the device has sent. */
+size_t sim_take(uint8_t *data, size_t size);
+
+/* Bytes that the receive ring had no room for since the start. */
+size_t sim_overflow(void);
+
+#endif
