@@ -1,11 +1,85 @@
 """edgekit: an image classifier from PyTorch or ONNX to a microcontroller, proven bit for bit.
 
-The public API is the straight line as functions, loaded when first used:
+The public API is the straight line as functions; each is loaded when it is first used:
 
-    model = edgekit.quantize("model.onnx", calibration="photos/", output="model.tflite")
-    image = edgekit.build("model.tflite", board="host")
-    with edgekit.Device.open(...) as device:
-        for prediction in device.stream(frames): ...
+    edgekit.quantize("model.onnx", "calibration/", "model.tflite")
+    model = edgekit.load_model("model.tflite")
+    board = edgekit.load_board("host")
+    image = edgekit.build_image(model, board)
+    with edgekit.open_device(board, model=model, image=image) as device:
+        for prediction in device.stream(frames):
+            print(prediction.label)
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.board import Board
+    from edgekit.board import load as load_board
+    from edgekit.contract import Contract
+    from edgekit.device.client import Device, Prediction
+    from edgekit.errors import EdgekitError
+    from edgekit.pipeline import (
+        Model,
+        build_image,
+        generate_project,
+        inspect,
+        load_frames,
+        load_model,
+        open_device,
+    )
+    from edgekit.proof import Certificate, prove
+    from edgekit.quantization import QuantizeReport, quantize
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Board",
+    "Certificate",
+    "Contract",
+    "Device",
+    "EdgekitError",
+    "Model",
+    "Prediction",
+    "QuantizeReport",
+    "__version__",
+    "build_image",
+    "generate_project",
+    "inspect",
+    "load_board",
+    "load_frames",
+    "load_model",
+    "open_device",
+    "prove",
+    "quantize",
+]
+
+# Public name to the module that has it, and its name there.
+_HOMES = {
+    "Board": ("board", "Board"),
+    "Certificate": ("proof", "Certificate"),
+    "Contract": ("contract", "Contract"),
+    "Device": ("device.client", "Device"),
+    "EdgekitError": ("errors", "EdgekitError"),
+    "Model": ("pipeline", "Model"),
+    "Prediction": ("device.client", "Prediction"),
+    "QuantizeReport": ("quantization", "QuantizeReport"),
+    "build_image": ("pipeline", "build_image"),
+    "generate_project": ("pipeline", "generate_project"),
+    "inspect": ("pipeline", "inspect"),
+    "load_board": ("board", "load"),
+    "load_frames": ("pipeline", "load_frames"),
+    "load_model": ("pipeline", "load_model"),
+    "open_device": ("pipeline", "open_device"),
+    "prove": ("proof", "prove"),
+    "quantize": ("quantization", "quantize"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
+    from importlib import import_module
+
+    module, inner = _HOMES[name]
+    return getattr(import_module(f"edgekit.{module}"), inner)

@@ -36,6 +36,18 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Find out before long work whether `write_whole` to `path` can succeed. Raises OutputError."""
+    if path.is_dir():
+        raise OutputError(f"cannot write '{path}': it is a folder", "name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes that lock the same folder waiting; the folder is made if it is not there.

@@ -7,7 +7,7 @@ Each function here is one or two arrows; each stage lives in the module that it 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import contract, data, resources
+from edgekit import contract, data, inspection, resources
 from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
-from edgekit.data import camera
+from edgekit.data import Dataset, camera
 from edgekit.device.client import Device
 from edgekit.emulator import RunningBoard
 from edgekit.errors import ModelError, UsageError
@@ -31,6 +31,7 @@ from edgekit.flash import process as virtual_flash
 from edgekit.graph import tflite
 from edgekit.graph.digest import model_digest
 from edgekit.graph.ir import Graph
+from edgekit.inspection import Inspection
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,23 @@ class ContractFlags:
     std: tuple[float, ...] | None = None
 
 
-def load_model(path: Path, flags: ContractFlags | None = None) -> Model:
+def load_model(path: Path | str, flags: ContractFlags | None = None) -> Model:
     """Read an int8 .tflite, ours or a third party's.
 
     Raises:
         ModelError: not an int8 classifier with one input and one output.
         UsageError: the flags contradict the model.
     """
+    path = Path(path)
     try:
-        data = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise ModelError(
             f"cannot read the model '{path}': {error.strerror}", "make one with `edgekit quantize`"
         ) from error
-    graph = tflite.parse(data, path.stem)
+    graph = tflite.parse(content, path.stem)
     agreed = _with_flags(graph, contract.of(graph), flags or ContractFlags())
-    return Model(path, data, graph, agreed, model_digest(graph))
+    return Model(path, content, graph, agreed, model_digest(graph))
 
 
 def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
@@ -124,7 +126,7 @@ def generate_project(model: Model, target: Board, out: Path, *, debug: bool = Fa
     return generated
 
 
-def cached_image(
+def build_image(
     model: Model, target: Board, *, debug: bool = False, compiler: str | None = None
 ) -> FirmwareImage:
     """Return the built firmware of a model, from the cache if the very same was built before."""
@@ -134,6 +136,21 @@ def cached_image(
     folder = resources.cache() / "builds" / f"{target.id}-{key.hexdigest()[:24]}"
     project.write(made, folder)
     return build.build(folder, target, compiler=compiler)
+
+
+def inspect(path: Path, boards: Sequence[Board]) -> Inspection:
+    """Return a model's figures, and its needs against each board; a model that cannot run is shown too.
+
+    Raises:
+        ModelError: the file is no .tflite that can be read.
+    """
+    graph = tflite.read(path)
+    try:
+        generated = generate(graph, contract.of(graph))
+    except ModelError as error:
+        return inspection.inspect_unsupported(graph, error.message)
+    budgets = [budget.estimate(generated, target) for target in boards]
+    return inspection.inspect(graph, generated.steps, generated.plan, budgets)
 
 
 @contextmanager
@@ -178,10 +195,10 @@ class Stream:
     total: int | None
 
 
-def load_frames(path: Path, agreed: Contract, count: int | None = None) -> NDArray[np.uint8]:
+def load_frames(path: Path | str, agreed: Contract, count: int | None = None) -> NDArray[np.uint8]:
     """Return the frames [N, H, W, C] of a data set as the model sees them. Raises DataError, UsageError."""
     preprocess, size = _image_input(agreed)
-    dataset = data.load(path, labels=_names(agreed), split=data.Split.TEST)
+    dataset = data.load(Path(path), labels=_names(agreed), split=data.Split.TEST)
     return data.frames(dataset, preprocess, size, limit=count).pixels
 
 
@@ -198,7 +215,12 @@ def open_source(source: str, agreed: Contract, count: int | None = None) -> Stre
         if not (number.isascii() and number.isdigit()):
             raise UsageError(f"'{source}' names no camera", "say camera:0 for the first one")
         return Stream(islice(camera.frames(int(number), preprocess, size), count), None, count)
-    dataset = data.load(Path(source), labels=_names(agreed), split=data.Split.TEST)
+    return stream_of(data.load(Path(source), labels=_names(agreed), split=data.Split.TEST), agreed, count)
+
+
+def stream_of(dataset: Dataset, agreed: Contract, count: int | None = None) -> Stream:
+    """Stream a data set, or its first `count` images. Raises DataError, UsageError."""
+    preprocess, size = _image_input(agreed)
     dataset.check_labels(agreed.classes)
     total = len(dataset) if count is None else min(count, len(dataset))
     pixels = (frame.pixels for frame in islice(data.stream(dataset, preprocess, size), total))
@@ -229,10 +251,10 @@ def trace(
     """
     if device.hello.has_trace:
         device.classify(frame)
-        return device.trace()
+        return tuple(device.trace())
     if port is not None or target.emulator is None:
         return None
-    image = cached_image(model, target, debug=True)
+    image = build_image(model, target, debug=True)
     with open_device(target, model=model, image=image) as debug:
         debug.classify(frame)
         return debug.trace()

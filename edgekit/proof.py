@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, ops
+from edgekit import __version__, data, ops
 from edgekit.contract import Contract
 from edgekit.device.client import Device
 from edgekit.errors import ProofError
@@ -38,13 +38,8 @@ class Certificate:
 
 
 def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
-    """Return the int8 input tensors of frames [N, ...]: pixels through the contract's table, int8 as it is."""
-    if frames.dtype == np.int8:
-        return frames.view(np.int8)
-    assert contract.table is not None, "the caller has checked that the model takes pixels"
-    table = np.frombuffer(contract.table, np.int8).reshape(-1, 256)
-    channels = np.arange(frames.shape[-1])
-    return np.ascontiguousarray(table[channels % table.shape[0], frames])
+    """Return the int8 input tensors of frames [N, ...]: pixels by the contract's table, int8 as it is."""
+    return data.quantise(contract, frames) if frames.dtype == np.uint8 else frames.view(np.int8)
 
 
 def random_frames(contract: Contract, count: int, seed: int) -> Frames:

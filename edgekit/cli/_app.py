@@ -28,8 +28,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        found = importlib.import_module(f"edgekit.cli.{cmd_name}").command
-        assert isinstance(found, click.Command)
+        found: click.Command = importlib.import_module(f"edgekit.cli.{cmd_name}").command
         return found
 
     def resolve_command(
@@ -132,7 +131,7 @@ def _bug(output: Output, error: Exception) -> int:
 _FROM_SETTINGS = {
     "source_model": "model.source",
     "model": "model.output",
-    "output_model": "model.output",
+    "tflite": "model.output",
     "builder": "model.builder",
     "labels": "model.labels",
     "size": "input.size",

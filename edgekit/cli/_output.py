@@ -84,6 +84,15 @@ class Output:
         return not self.json and self.verbosity >= 0 and sys.stderr.isatty() and "CI" not in os.environ
 
     @contextmanager
+    def status(self, label: str) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal what is being done, for as long as the block runs; it is told in words."""
+        if not self.interactive:
+            yield self.detail
+            return
+        with self.console().status(label) as shown:
+            yield lambda words: shown.update(printable(f"{label}: {words}"))
+
+    @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[float], None]]:
         """Draw a bar on a terminal for as long as the block runs; it is told the fraction done, 0 to 1."""
         if not self.interactive:

@@ -25,7 +25,9 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
     opened = boards.load(board)
     folder = _options.firmware_folder(folder, opened.id)
     image = build.build(folder, opened, compiler=compiler)
-    output.text(f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\nnext: edgekit flash --board {board}")
+    output.text(
+        f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\nnext: edgekit flash --board {board}"
+    )
     output.result(
         {
             "board": image.board_id,

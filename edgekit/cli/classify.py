@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @_options.board
 @_options.port
 @_options.model
-@click.option("--input", "source", type=_options.PATH, required=True, help="uint8 [N,H,W,C] or int8 [N,...].")
+@click.option(
+    "--input", "frames_path", type=_options.PATH, required=True, help="uint8 [N,H,W,C] or int8 [N,...]."
+)
 @click.option("--output", "target", type=_options.PATH, required=True, help="Gets int8 [N,classes].")
 @_options.mean
 @_options.std
@@ -30,7 +32,7 @@ def command(
     board: str,
     port: str | None,
     model: Path | None,
-    source: Path,
+    frames_path: Path,
     target: Path,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
@@ -58,13 +60,13 @@ def command(
     opened = boards.load(board)
     flags = pipeline.ContractFlags(mean=mean, std=std)
     loaded = pipeline.load_model(_options.require(model), flags)
-    frames = load_frames(source, loaded.contract)
+    frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
         _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     image = None
     if port is None and opened.emulator is not None:
         output.detail(f"building the firmware for '{opened.id}'")
-        image = pipeline.cached_image(loaded, opened)
+        image = pipeline.build_image(loaded, opened)
     scores = np.empty((len(frames), loaded.contract.classes), np.int8)
     invoke: list[float] = []
     link: list[float] = []

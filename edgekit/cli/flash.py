@@ -52,7 +52,7 @@ def command(
         pipeline.generate_project(loaded, opened, folder, debug=debug)
     image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
     with output.progress(f"flashing {opened.id}") as progress:
-        flash.flash(image, opened, port, progress)
+        flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
     with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
         hello = device.hello
     output.text(

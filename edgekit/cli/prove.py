@@ -58,7 +58,7 @@ def command(
         frames = proof.random_frames(loaded.contract, random_count, seed)
     image = None
     if port is None and opened.emulator is not None:
-        image = pipeline.cached_image(loaded, opened)
+        image = pipeline.build_image(loaded, opened)
     with (
         pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
         output.progress(f"proving {len(frames)} frames") as progress,

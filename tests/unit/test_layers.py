@@ -15,7 +15,7 @@ LAYERS = (
     {"contract"},
     {"ops", "board", "settings", "data", "oracle", "toolchain"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
-    {"pipeline"},
+    {"pipeline", "quantization"},
     {"proof"},
     {"cli"},
 )

@@ -1,0 +1,72 @@
+"""`edgekit demo`: the whole line on handwritten digits, on the host board."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import SCHEMA, Output
+
+
+@make_command(short_help="Run the whole line on handwritten digits, on the host board.")
+@click.option("-o", "--output", "target", type=_options.PATH, default=Path("build/demo"), show_default=True)
+@click.option("--count", type=click.IntRange(min=1), default=200, show_default=True, help="Frames to stream.")
+def command(output: Output, target: Path, count: int) -> None:
+    """Quantise a small classifier of handwritten digits, generate and build its firmware, and stream
+    held-out digits through the serial protocol.
+
+    \b
+    Example: edgekit demo
+    """
+    from dataclasses import asdict
+
+    from edgekit import board as boards
+    from edgekit import flash, pipeline, resources
+    from edgekit.cli import _live, _quantize_report
+    from edgekit.data import digits
+    from edgekit.firmware import build
+    from edgekit.quantization import quantize
+
+    board = boards.load("host")
+    output.talk("1/5 data: scikit-learn's handwritten digits, 8x8 shown at 32x32")
+    data = digits.load()
+    held_out = data.subset(data.held_out, "held-out digits")
+    output.talk("2/5 quantise: examples/digits/digits.onnx to int8, with calibration images")
+    path = target / "digits.tflite"
+    with output.status("quantising") as progress:
+        report = quantize(
+            resources.examples() / "digits" / "digits.onnx",
+            data.subset(data.calibration, "calibration digits"),
+            path,
+            labels=digits.LABELS,
+            mean=(0.5,),
+            std=(0.5,),
+            color="gray",
+            evaluation=held_out,
+            progress=progress,
+        )
+    _quantize_report.render(output, report)
+    output.talk("3/5 generate and build the firmware")
+    model = pipeline.load_model(path)
+    made = pipeline.generate_project(model, board, target / "firmware")
+    image = build.build(target / "firmware", board)
+    output.text(
+        f"  {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, weights {made.weight_bytes:,} B; "
+        f"image {image.size_bytes:,} B by {image.compiler}"
+    )
+    output.talk("4/5 flash: the host board runs it as a process that speaks the serial protocol")
+    flash.flash(image, board)
+    output.talk(f"5/5 monitor: {min(count, len(held_out))} held-out frames over the serial line")
+    agreed = model.contract
+    stream = pipeline.stream_of(held_out, agreed, count)
+    with pipeline.open_device(board, model=model) as device:
+        output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
+        tally = _live.stream(output, device, agreed, stream.frames, stream.labels, total=stream.total)
+        _live.print_confusion(output, tally)
+        _live.print_summary(output, tally, device)
+        output.event(_live.summary(tally, device) | {"board": board.id, "warnings": output.warnings})
+    output.talk(
+        f"\nWhat was made lies in {target}. Next: `edgekit inspect {path}`, "
+        f"`edgekit prove --board host --model {path} --random 100`, or `edgekit init` for a model of yours."
+    )
