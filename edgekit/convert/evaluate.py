@@ -1,0 +1,117 @@
+"""Holds the int8 model against the float model: accuracy of both, agreement, signal-to-noise ratio."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import data
+from edgekit.contract import Contract
+from edgekit.convert import float_model
+from edgekit.convert.onnx_model import OnnxModel
+from edgekit.data import Frames
+from edgekit.errors import DataError, ModelError
+
+_TOP = 5
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Float and int8 side by side. Shares are 0..1; accuracies are None without labels."""
+
+    n: int
+    top1_float: float | None
+    top5_float: float | None
+    top1_int8: float | None
+    top5_int8: float | None
+    agreement: float
+    """Share of images for which both give the same class."""
+    snr_db: float
+    """Power of the float scores over that of the int8 scores' error, in dB; infinite without error."""
+
+    @property
+    def drop_points(self) -> float | None:
+        """Top-1 accuracy lost by quantisation, in percentage points; negative when int8 is better."""
+        if self.top1_float is None or self.top1_int8 is None:
+            return None
+        return 100 * (self.top1_float - self.top1_int8)
+
+
+def evaluate(
+    model: OnnxModel,
+    agreed: Contract,
+    run: Callable[[NDArray[np.int8]], NDArray[np.int8]],
+    frames: Frames,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Run both models over the same frames.
+
+    Args:
+        model: the float model.
+        agreed: the contract of the int8 model made of it; it must take images.
+        run: the int8 model as a function of int8 [N, H, W, C] to int8 [N, classes]: `Oracle.run`, or our
+            own generated C.
+        frames: uint8 [N, H, W, C], with labels or without.
+        progress: called with the number of frames done.
+
+    Raises:
+        DataError: a label is no index into the outputs.
+        ModelError: the contract takes no images.
+    """
+    if agreed.preprocess is None:
+        raise ModelError("a model that takes no images cannot be evaluated on images")
+    if frames.labels is not None and frames.labels.size and int(frames.labels.max()) >= agreed.classes:
+        raise DataError(
+            f"the data has the label {int(frames.labels.max())}, but the model has {agreed.classes} outputs",
+            "use the data set that the model was trained for",
+        )
+    floats = np.empty((len(frames), model.classes), np.float32)
+    int8 = np.empty((len(frames), model.classes), np.int8)
+    for start in range(0, len(frames), _BATCH):
+        part = slice(start, start + _BATCH)
+        pixels = frames.pixels[part]
+        floats[part] = float_model.scores(model, float_model.normalise(pixels, agreed.preprocess))
+        int8[part] = run(data.quantise(agreed, pixels))
+        if progress is not None:
+            progress(min(start + _BATCH, len(frames)))
+    return compare(floats, int8, frames.labels, agreed)
+
+
+def compare(
+    floats: NDArray[np.float32], int8: NDArray[np.int8], labels: NDArray[np.int64] | None, agreed: Contract
+) -> Evaluation:
+    """Compare float scores [N, classes] with int8 scores [N, classes]; labels [N] or None."""
+    agreement = float((floats.argmax(1) == int8.argmax(1)).mean())
+    return Evaluation(
+        n=len(floats),
+        top1_float=_top(floats, labels, 1),
+        top5_float=_top(floats, labels, _TOP),
+        top1_int8=_top(int8, labels, 1),
+        top5_int8=_top(int8, labels, _TOP),
+        agreement=agreement,
+        snr_db=snr_db(floats, int8, agreed),
+    )
+
+
+def snr_db(floats: NDArray[np.float32], int8: NDArray[np.int8], agreed: Contract) -> float:
+    """Return 10 log10 of the power of the float scores over that of the error of the int8 scores."""
+    real = (int8.astype(np.float64) - agreed.output_zero_point) * agreed.output_scale
+    noise = float(((floats - real) ** 2).sum())
+    signal = float((floats.astype(np.float64) ** 2).sum())
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+
+
+def _top(
+    scores: NDArray[np.float32] | NDArray[np.int8], labels: NDArray[np.int64] | None, count: int
+) -> float | None:
+    """Return how often the label is among the `count` best scores; of equal scores the first class wins."""
+    if labels is None or len(labels) == 0:
+        return None
+    best = np.argsort(-scores.astype(np.float64), axis=1, kind="stable")[:, :count]
+    return float((best == labels[:, None]).any(axis=1).mean())

@@ -1,0 +1,246 @@
+"""Reads an ONNX classifier without trusting it, and fixes its shapes. The file itself is never written."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgekit.convert.onnx_model import OnnxModel
+from edgekit.errors import MissingExtraError, ModelError, UsageError
+
+_FLOAT = 1
+_EXTERNAL = 1
+
+
+def load(path: Path, *, size: tuple[int, int] | None = None) -> OnnxModel:
+    """Read the ONNX model at `path`, with its external data when that lies in the same folder.
+
+    Args:
+        path: the file.
+        size: (height, width), for a model that leaves them open.
+
+    Raises:
+        ModelError: damaged; not one float image input and one output; axes left open.
+        UsageError: `size` contradicts the model.
+        MissingExtraError: onnx is not installed.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the model '{path}': {error.strerror or error}") from error
+    return parse(raw, path.name, folder=path.parent, size=size)
+
+
+def parse(
+    raw: bytes,
+    name: str,
+    *,
+    folder: Path | None = None,
+    size: tuple[int, int] | None = None,
+    notes: tuple[str, ...] = (),
+) -> OnnxModel:
+    """Read a serialised ONNX model. `folder` is where external data may lie. Raises as `load`."""
+    onnx = import_onnx()
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        proto = onnx.load_model_from_string(raw)
+    except DecodeError as error:
+        raise ModelError(
+            f"'{name}' is no readable ONNX model: {error}", "export or download the model again"
+        ) from error
+    _read_external(proto, folder, name)
+    source, classes, channels_last = _fix_shapes(proto, name, size)
+    _check(proto, name)
+    shape = tuple(dim.dim_value for dim in source.type.tensor_type.shape.dim)
+    return OnnxModel(
+        proto=proto.SerializeToString(deterministic=True),
+        name=name,
+        input_name=source.name,
+        input_shape=(shape[0], shape[1], shape[2], shape[3]),
+        channels_last=channels_last,
+        classes=classes,
+        notes=notes,
+    )
+
+
+def import_onnx() -> Any:
+    """Return the package onnx. Raises MissingExtraError."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError("onnx", "convert", "quantising a model") from error
+    return onnx
+
+
+def _check(proto: Any, name: str) -> None:
+    import onnx
+
+    try:
+        onnx.checker.check_model(proto)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"'{name}' is not valid ONNX: {reason}", "export the model again") from error
+
+
+def _fix_shapes(proto: Any, name: str, size: tuple[int, int] | None) -> tuple[Any, int, bool]:
+    """Fix the batch to 1 and open sizes to `size`; return the input, the classes and the layout."""
+    graph = proto.graph
+    stored = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in stored]
+    _one(inputs, "input", name)
+    _one(graph.output, "output", name)
+    source = inputs[0]
+    tensor = source.type.tensor_type
+    if tensor.elem_type != _FLOAT:
+        raise ModelError(
+            f"the input '{source.name}' of '{name}' is not float32", "export the model with a float32 input"
+        )
+    dims = tensor.shape.dim
+    if len(dims) != 4:
+        raise ModelError(
+            f"the input '{source.name}' of '{name}' has the shape {_shape(dims)}; "
+            "edgekit quantises classifiers of images, [1, C, H, W]",
+            "reshape the image inside the model",
+        )
+    channels_last = dims[1].dim_value not in (1, 3) and dims[3].dim_value in (1, 3)
+    if not channels_last and dims[1].dim_value not in (1, 3):
+        raise ModelError(
+            f"the input '{source.name}' of '{name}' has the shape {_shape(dims)}; "
+            "images have 1 or 3 channels",
+            "export the model with the shape [1, C, H, W]",
+        )
+    _fix_batch(dims[0], source.name, name)
+    _fix_size((dims[1], dims[2]) if channels_last else (dims[2], dims[3]), source, name, size)
+    return source, _fix_output(proto, name), channels_last
+
+
+def _one(values: Any, word: str, name: str) -> None:
+    if len(values) != 1:
+        names = ", ".join(f"'{value.name}'" for value in values) or "none"
+        raise ModelError(
+            f"'{name}' has {len(values)} {word}s ({names}); edgekit takes classifiers with one {word}",
+            "export the classifier alone",
+        )
+
+
+def _fix_batch(dim: Any, source: str, name: str) -> None:
+    if dim.dim_value > 1:
+        raise ModelError(
+            f"the input '{source}' of '{name}' has a fixed batch of {dim.dim_value}",
+            "export the model with a batch of 1",
+        )
+    dim.Clear()
+    dim.dim_value = 1
+
+
+def _fix_size(dims: tuple[Any, Any], source: Any, name: str, size: tuple[int, int] | None) -> None:
+    found = tuple(dim.dim_value for dim in dims)
+    if size is None and min(found) < 1:
+        raise ModelError(
+            f"the input '{source.name}' of '{name}' has the open shape "
+            f"{_shape(source.type.tensor_type.shape.dim)}",
+            "say its height and width with --size HxW, or export the model with a fixed size",
+        )
+    for dim, have, want in zip(dims, found, size or found, strict=True):
+        if have > 0 and have != want:
+            raise UsageError(
+                f"--size {want} contradicts '{name}', whose input has the fixed shape "
+                f"{_shape(source.type.tensor_type.shape.dim)}",
+                "leave --size out",
+            )
+        dim.Clear()
+        dim.dim_value = want
+
+
+def _fix_output(proto: Any, name: str) -> int:
+    """Infer the shapes anew for a batch of 1, and return how many scores there are."""
+    import onnx
+
+    graph = proto.graph
+    del graph.value_info[:]
+    target = graph.output[0]
+    declared = len(target.type.tensor_type.shape.dim)
+    target.type.tensor_type.ClearField("shape")
+    try:
+        inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"the shapes inside '{name}' contradict each other: {reason}") from error
+    dims = list(inferred.graph.output[0].type.tensor_type.shape.dim)
+    shape = [dim.dim_value for dim in dims]
+    # A reshape by computed sizes hides the output's shape here; running the model shows it later.
+    if not dims or min(shape) < 1:
+        shape = [1] * max(0, declared - 1) + _run_once(proto, name)[-1:]
+    if shape[0] != 1 or max(shape) != math.prod(shape):
+        raise ModelError(
+            f"the output '{target.name}' of '{name}' has the shape {shape}; a classifier's is [1, classes]",
+            "export the classifier alone, without detection or segmentation outputs",
+        )
+    target.type.tensor_type.shape.Clear()
+    for value in shape:
+        target.type.tensor_type.shape.dim.add().dim_value = value
+    return int(max(shape))
+
+
+def _run_once(proto: Any, name: str) -> list[int]:
+    import numpy as np
+
+    from edgekit.convert import float_model
+
+    source = next(v for v in proto.graph.input if v.name not in {t.name for t in proto.graph.initializer})
+    shape = [dim.dim_value for dim in source.type.tensor_type.shape.dim]
+    runner = float_model.session(proto.SerializeToString(), name)
+    scores = float_model.run(runner, name, source.name, np.zeros(shape, np.float32))
+    return [int(size) for size in scores.shape]
+
+
+def _shape(dims: Any) -> str:
+    return "[" + ", ".join(str(d.dim_value) if d.dim_value else d.dim_param or "?" for d in dims) + "]"
+
+
+def _read_external(proto: Any, folder: Path | None, name: str) -> None:
+    """Bring weights that lie in other files into the model; they must lie in the model's own folder."""
+    for tensor in _tensors(proto.graph):
+        if tensor.data_location != _EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        if folder is None:
+            raise ModelError(f"'{name}' keeps weights in another file, '{location}'")
+        home = folder.resolve()
+        path = (home / location).resolve()
+        if not location or Path(location).is_absolute() or not path.is_relative_to(home) or path == home:
+            raise ModelError(
+                f"'{name}' keeps weights in '{location}', outside its own folder; edgekit does not follow it",
+                "export the model with its weights beside it or inside",
+            )
+        try:
+            offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
+            end = path.stat().st_size
+            length = end - offset if length < 0 else length
+            if offset < 0 or offset + length > end:
+                raise ModelError(f"'{path}' ends before the weights '{tensor.name}' of '{name}'")
+            with path.open("rb") as file:
+                file.seek(offset)
+                tensor.raw_data = file.read(length)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"cannot read the weights '{tensor.name}' of '{name}' from '{location}': {error}",
+                "keep the model's data file beside it",
+            ) from error
+        del tensor.external_data[:]
+        tensor.ClearField("data_location")
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _tensors(inner)

@@ -1,0 +1,229 @@
+"""Finds out what kind of model a file is by its content. Nothing is unpickled or run to find out."""
+
+import json
+import pickletools
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+from edgekit.errors import ModelError
+
+_LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
+_MAX_PICKLE = 1 << 28
+_MAX_CODE = 1 << 24
+_HINT = (
+    "edgekit reads ONNX, PyTorch state dicts (.pt, .pth, .safetensors), TorchScript and torch.export archives"
+)
+
+# What a state dict is made of. torch.load(weights_only=True) has the last word; this list only lets the
+# error come early and name what is foreign.
+_PLAIN = re.compile(
+    r"torch\.(\w+Storage|Size|device|dtype|\w*int\d+|\w*float\d+|bool|Tensor|serialization\._get_layout)$"
+    r"|torch\._utils\._rebuild_\w+$|torch\._tensor\._rebuild_from_type_v2$|torch\.nn\.parameter\.Parameter$"
+    r"|torch\.storage\.\w+$|collections\.(OrderedDict|Counter|defaultdict)$|_codecs\.encode$"
+    r"|(builtins|__builtin__)\.(set|bytearray|complex)$"
+)
+# Calls in TorchScript code that reach beyond tensors: files, and operators that torch does not bring.
+_REACHING = re.compile(r"\b(?:torch\.(?:save|load|from_file)|ops\.(?!prim\b|aten\b|quantized\b)\w+\.\w+)\(")
+
+
+class ModelKind(StrEnum):
+    """What a model file can be."""
+
+    ONNX = "ONNX"
+    STATE_DICT = "PyTorch state dict"
+    SAFETENSORS = "safetensors"
+    PICKLED = "pickled PyTorch objects"
+    TORCHSCRIPT = "TorchScript"
+    EXPORTED = "torch.export archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file is, and why it needs trust, if it does."""
+
+    kind: ModelKind
+    danger: str = ""
+    """Why reading it could run code that its author chose; empty when it cannot."""
+
+
+def detect(path: Path) -> Found:
+    """Say what the model at `path` is.
+
+    A state dict, safetensors and ONNX are data. Whole pickled modules, and checkpoints that hold other
+    Python objects, are programs for the unpickler; torch reads .pt2 archives with an unrestricted
+    unpickler. TorchScript is a program too, but in a language without Python's imports: it is read unless
+    its code names functions that reach files or operators of strangers.
+
+    Raises:
+        ModelError: it cannot be read, or is no kind that edgekit knows.
+    """
+    try:
+        if path.is_dir():
+            what = "a TensorFlow SavedModel" if (path / "saved_model.pb").is_file() else "a folder"
+            raise ModelError(f"'{path}' is {what}, not a model file", _HINT)
+        with path.open("rb") as file:
+            head = file.read(64)
+        size = path.stat().st_size
+        if head[:4] == b"PK\x03\x04":
+            return _detect_zip(path)
+        if head[:14] == _LEGACY_TORCH:
+            return _detect_pickle(path.read_bytes()[: _MAX_PICKLE + 1], path)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the model '{path}': {error.strerror or error}", "check the path"
+        ) from error
+    _refuse_others(head, path)
+    if _is_safetensors(path, size):
+        return Found(ModelKind.SAFETENSORS)
+    if head[:1] == b"\x08":
+        return _detect_onnx(path)
+    raise ModelError(f"'{path}' is no model that edgekit knows", _HINT)
+
+
+def _refuse_others(head: bytes, path: Path) -> None:
+    if not head:
+        raise ModelError(f"'{path}' is empty", "export or download the model again")
+    if head[4:8] == b"TFL3":
+        raise ModelError(
+            f"'{path}' is a .tflite already",
+            "an int8 one goes straight to `edgekit generate`; a float one must be quantised from its ONNX",
+        )
+    if head[:4] == b"\x89HDF":
+        raise ModelError(f"'{path}' is an HDF5 file, as Keras writes it", "export it to ONNX with tf2onnx")
+    if head[:1] == b"\x80" and len(head) > 1 and 2 <= head[1] <= 5:
+        raise ModelError(
+            f"'{path}' is a Python pickle, but not one that torch.save wrote",
+            "save the model's state_dict() with torch.save, or export it to ONNX",
+        )
+
+
+def _detect_zip(path: Path) -> Found:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            ends = {name.partition("/")[2] or name: name for name in names}
+            if "archive_format" in ends or any(n.endswith("serialized_exported_program.json") for n in names):
+                return Found(
+                    ModelKind.EXPORTED, "torch reads a torch.export archive with an unrestricted unpickler"
+                )
+            if "constants.pkl" in ends and any("/code/" in name for name in names):
+                return Found(ModelKind.TORCHSCRIPT, _reaching_code(archive))
+            if "data.pkl" in ends:
+                info = archive.getinfo(ends["data.pkl"])
+                if info.file_size > _MAX_PICKLE:
+                    raise ModelError(f"'{path}' holds a pickle of {info.file_size} bytes, which is not read")
+                return _detect_pickle(archive.read(info), path)
+            if {"config.json", "model.weights.h5"} <= set(names):
+                raise ModelError(f"'{path}' is a Keras model", "export it to ONNX with tf2onnx")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(f"'{path}' is a damaged archive: {error}", "export or download it again") from error
+    raise ModelError(f"'{path}' is a zip archive without a model", _HINT)
+
+
+def _reaching_code(archive: zipfile.ZipFile) -> str:
+    found: set[str] = set()
+    for info in archive.infolist():
+        if "/code/" in info.filename and info.filename.endswith(".py"):
+            if info.file_size > _MAX_CODE:
+                return f"its code '{info.filename}' is too large to look through"
+            found |= set(_REACHING.findall(archive.read(info).decode("utf-8", "replace")))
+    return f"its code calls {', '.join(sorted(found))[:200]}" if found else ""
+
+
+def _detect_pickle(data: bytes, path: Path) -> Found:
+    try:
+        foreign = sorted({name for name in _globals(data) if not _PLAIN.match(name)})
+    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"'{path}' holds a damaged pickle: {error}", "export or download it again"
+        ) from error
+    if not foreign:
+        return Found(ModelKind.STATE_DICT)
+    shown = ", ".join(foreign[:4]) + (f" and {len(foreign) - 4} more" if len(foreign) > 4 else "")
+    return Found(ModelKind.PICKLED, f"it holds Python objects besides tensors ({shown})")
+
+
+def _globals(data: bytes) -> Iterator[str]:
+    """Yield the dotted name of each object that a pickle, or several one after another, would import."""
+    at = 0
+    # A legacy file is five pickles, then the tensors' bytes, which are none.
+    for _ in range(5 if data[:14] == _LEGACY_TORCH else 1):
+        strings: list[str] = []
+        memo: dict[int, str] = {}
+        memoized = 0
+        for opcode, argument, _place in pickletools.genops(data[at:]):
+            match opcode.name:
+                case "GLOBAL" | "INST":
+                    yield str(argument).replace(" ", ".", 1)
+                case "STACK_GLOBAL":
+                    # Names come from strings that were pushed just before, or fetched from the memo.
+                    yield ".".join(strings[-2:]) if len(strings) >= 2 else "an unknown name"
+                case "MEMOIZE":
+                    memo[memoized] = strings[-1] if strings else ""
+                    memoized += 1
+                case "PUT" | "BINPUT" | "LONG_BINPUT" if strings and argument is not None:
+                    memo[int(argument)] = strings[-1]
+                case "GET" | "BINGET" | "LONG_BINGET" if argument is not None and int(argument) in memo:
+                    strings.append(memo[int(argument)])
+                case name if "UNICODE" in name or "STRING" in name:
+                    strings.append(str(argument))
+            end = _place
+        at += (end or 0) + 1
+
+
+def _is_safetensors(path: Path, size: int) -> bool:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(size - 8, 100_000_000):
+            return False
+        raw = file.read(length)
+    if raw[:1] != b"{":
+        return False
+    try:
+        return isinstance(json.loads(raw), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _detect_onnx(path: Path) -> Found:
+    """Walk the top-level fields of a protobuf: ONNX's ModelProto has its graph in field 7."""
+    size = path.stat().st_size
+    graph = False
+    with path.open("rb") as file:
+        while file.tell() < size:
+            key = _varint(file)
+            value = _varint(file) if key is not None and key & 7 in (0, 2) else None
+            if key is None or value is None or not 1 <= key >> 3 <= 30:
+                raise ModelError(f"'{path}' is no model that edgekit knows, or is damaged", _HINT)
+            if key & 7 == 2:
+                missing = value - (size - file.tell())
+                if missing > 0:
+                    raise ModelError(
+                        f"'{path}' ends early: {missing} bytes are missing",
+                        "export or download the model again",
+                    )
+                graph |= key >> 3 == 7
+                file.seek(value, 1)
+    if not graph:
+        raise ModelError(
+            f"'{path}' is no ONNX model, or is cut off before its graph", "export or download it again"
+        )
+    return Found(ModelKind.ONNX)
+
+
+def _varint(file: IO[bytes]) -> int | None:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = file.read(1)
+        if not byte:
+            return None
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+    return None

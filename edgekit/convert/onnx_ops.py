@@ -1,0 +1,67 @@
+"""Which ONNX operators become int8 TFLite operators, and what could stand in for the others."""
+
+from collections import Counter
+from typing import Any
+
+from edgekit.errors import UnsupportedOpError
+
+# Converted one by one with the locked onnx2tf and TensorFlow; tests/convert holds a sample of them there.
+_NAMES = """
+    Abs Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvTranspose
+    DepthToSpace Div Dropout Elu Exp Expand Flatten Gather Gelu Gemm GlobalAveragePool GlobalMaxPool
+    HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax MatMul
+    Max MaxPool Min Mul Neg PRelu Pad Pow Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum Relu
+    Reshape Resize Shape Sigmoid Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Transpose
+    Unsqueeze
+"""
+CONVERTIBLE = frozenset(_NAMES.split())
+_INSTEAD = {
+    "ArgMax": "leave it out and export the scores; edgekit sorts them itself",
+    "DequantizeLinear": "export the float model; edgekit quantises it",
+    "Einsum": "write it as MatMul or Conv",
+    "Erf": "export with opset 20 or later, where GELU stays one operator",
+    "GRU": "use convolutions over time; recurrent layers are not quantised",
+    "GridSample": "use Resize, or resample before the model",
+    "If": "trace the model, so that the branch is fixed",
+    "LSTM": "use convolutions over time; recurrent layers are not quantised",
+    "Loop": "trace the model, so that the loop is unrolled",
+    "Mish": "train with HardSwish or ReLU",
+    "NonMaxSuppression": "export the classifier alone; detection is not supported",
+    "QLinearConv": "export the float model; edgekit quantises it",
+    "QuantizeLinear": "export the float model; edgekit quantises it",
+    "RNN": "use convolutions over time; recurrent layers are not quantised",
+    "Scan": "trace the model, so that the loop is unrolled",
+    "Selu": "train with ReLU or HardSwish",
+    "Softplus": "train with ReLU or HardSwish",
+    "TopK": "leave it out and export the scores; edgekit sorts them itself",
+}
+_OTHERWISE = "replace it in the model with convolutions, ReLU, pooling or additions"
+
+
+def check(proto: Any, name: str) -> None:
+    """Raise UnsupportedOpError that lists every operator of the model that cannot become int8 TFLite."""
+    found: Counter[str] = Counter()
+    where: dict[str, str] = {}
+    for node in proto.graph.node:
+        if node.domain in ("", "ai.onnx") and node.op_type in CONVERTIBLE:
+            continue
+        kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        found[kind] += 1
+        where.setdefault(kind, node.name or (node.output[0] if node.output else "?"))
+    if not found:
+        return
+    lines = [
+        f"  {kind} ({count}x, first at '{where[kind]}'): {_instead(kind)}"
+        for kind, count in sorted(found.items())
+    ]
+    raise UnsupportedOpError(
+        f"'{name}' has {len(found)} kind(s) of operators that cannot become int8 TFLite:\n"
+        + "\n".join(lines),
+        "change the model and export it again",
+    )
+
+
+def _instead(kind: str) -> str:
+    if "." in kind:
+        return "use operators of ONNX itself"
+    return _INSTEAD.get(kind, _OTHERWISE)

@@ -1,0 +1,182 @@
+"""An ONNX classifier and real images become an int8 .tflite that carries its contract."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import contract, data, ops
+from edgekit.contract import Contract
+from edgekit.convert import float_model, simplify, to_int8, to_keras
+from edgekit.convert.evaluate import snr_db
+from edgekit.convert.onnx_model import OnnxModel
+from edgekit.convert.recipe import Recipe
+from edgekit.data.frames import spread
+from edgekit.data.randomness import looks_random, random_error
+from edgekit.errors import ModelError, UnsupportedOpError, UsageError
+from edgekit.graph import label_metadata, metadata, tflite
+from edgekit.graph.ir import DType, Graph
+from edgekit.oracle import Oracle, oracle_version
+
+_CHECKED = 4
+"""Frames by which the Keras model is held against the ONNX model."""
+_TOLERANCE = 1e-3
+"""Largest difference between the two, relative to the largest score. Good conversions differ by 1e-5."""
+_MEASURED = 64
+"""Frames over which the signal-to-noise ratio is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedModel:
+    """An int8 .tflite and what is known about it."""
+
+    data: bytes = field(repr=False)
+    """The file, with contract and labels inside."""
+    contract: Contract
+    graph: Graph = field(repr=False)
+    float_bytes: int
+    """Size of the float model it was made of."""
+    operators: Mapping[str, int]
+    """How often each TFLite operator occurs."""
+    macs: int | None
+    """Multiply-accumulates of one run; None when edgekit's own runtime lacks an operator."""
+    images: int
+    """How many images it was calibrated with."""
+    snr_db: float
+    """Power of the float scores over that of the int8 scores' error, on calibration images, in dB."""
+    notes: tuple[str, ...] = ()
+    """What the user should know."""
+
+
+def quantize(
+    model: OnnxModel,
+    pixels: NDArray[np.uint8],
+    recipe: Recipe,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> QuantizedModel:
+    """Quantise a model after training.
+
+    The same model, pixels and recipe give the same bytes.
+
+    Args:
+        model: the float classifier.
+        pixels: calibration images as the model's frames, uint8 [N, H, W, C].
+        recipe: preprocessing, labels and options.
+        progress: called with a few words as each step begins.
+
+    Raises:
+        UsageError: labels, mean, std, colour or frames do not fit the model.
+        DataError: the calibration images are random numbers.
+        UnsupportedOpError: listing every ONNX operator that cannot be converted.
+        ModelError: a converter fails, or changes what the model computes.
+        MissingExtraError: a package of the extra `convert` is not installed.
+    """
+    tell = progress or (lambda _: None)
+    _check_request(model, pixels, recipe)
+    oracle = oracle_version()
+    chosen = pixels[spread(len(pixels), recipe.max_images)]
+    if not recipe.allow_random and looks_random(chosen[:_MEASURED]):
+        raise random_error("the calibration data")
+    inputs = float_model.normalise(chosen, recipe.preprocess)
+    tell("simplifying the graph")
+    proto = simplify.simplify(model)
+    tell("loading TensorFlow")
+    to_keras.import_onnx2tf()
+    tell("converting the layers")
+    keras = to_keras.to_keras(model, proto)
+    measured = inputs[spread(len(inputs), _MEASURED)]
+    expected = float_model.scores(model, measured)
+    _check_conversion(to_int8.float_scores(keras, measured[:_CHECKED]), expected[:_CHECKED], model.name)
+    tell(f"quantising with {len(inputs)} images")
+    raw = to_int8.to_int8(keras, inputs, model.name)
+    tell("comparing with the float model")
+    graph = tflite.parse(raw, model.name)
+    notes = (*model.notes, *_check_graph(graph))
+    agreed = contract.for_graph(graph, preprocess=recipe.preprocess, labels=recipe.labels, oracle=oracle)
+    whole = metadata.attach(raw, {contract.METADATA_NAME: agreed.to_json()})
+    whole = label_metadata.attach_labels(whole, agreed.labels)
+    frames = data.quantise(agreed, chosen[spread(len(chosen), _MEASURED)])
+    return QuantizedModel(
+        data=whole,
+        contract=agreed,
+        graph=tflite.parse(whole, model.name),
+        float_bytes=len(model.proto),
+        operators=MappingProxyType(dict(sorted(Counter(op.kind for op in graph.ops).items()))),
+        macs=_macs(graph),
+        images=len(inputs),
+        snr_db=snr_db(expected, Oracle(whole).run(frames), agreed),
+        notes=notes,
+    )
+
+
+def _check_request(model: OnnxModel, pixels: NDArray[np.uint8], recipe: Recipe) -> None:
+    """Find every mistake of the user before anything slow begins."""
+    shape = (*model.size, model.channels)
+    color = recipe.preprocess.color
+    if color.channels != model.channels:
+        raise UsageError(
+            f"color '{color}' has {color.channels} channel(s), but '{model.name}' takes {model.channels}",
+            "choose --color gray for one channel, rgb or bgr for three",
+        )
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != shape or len(pixels) == 0:
+        raise UsageError(
+            f"calibration frames are {pixels.dtype} {list(pixels.shape)}, "
+            f"'{model.name}' needs uint8 {['N', *shape]}"
+        )
+    contract.check_preprocess(recipe.preprocess, (1, *shape))
+    if recipe.labels is not None:
+        if len(recipe.labels) != model.classes:
+            raise UsageError(
+                f"{len(recipe.labels)} labels were given, but '{model.name}' has {model.classes} outputs",
+                "give one label per output, in the order of the training set's classes",
+            )
+        label_metadata.labels_file(recipe.labels)
+
+
+def _check_conversion(found: NDArray[np.float32], expected: NDArray[np.float32], name: str) -> None:
+    largest = max(float(np.abs(expected).max()), 1e-6)
+    error = float(np.abs(found - expected).max()) / largest
+    if not error <= _TOLERANCE:
+        raise ModelError(
+            f"the conversion of '{name}' changes its scores by {100 * error:.2g} % of the largest one",
+            "this is a fault of onnx2tf; simplify the model's reshapes and transposes, or report the model",
+        )
+
+
+def _check_graph(graph: Graph) -> tuple[str, ...]:
+    """Refuse float operators; note what costs time on a device or cannot be generated."""
+    floats = sorted(
+        {
+            op.kind
+            for op in graph.ops
+            for index in (*op.inputs, *op.outputs)
+            if index >= 0 and graph.tensor(index).dtype in (DType.FLOAT32, DType.FLOAT16)
+        }
+    )
+    if floats:
+        raise UnsupportedOpError(
+            f"'{graph.name}' keeps float operators after quantisation: {', '.join(floats)}",
+            "replace them in the model",
+        )
+    notes: list[str] = []
+    transposes = sum(op.kind == "TRANSPOSE" for op in graph.ops)
+    if transposes:
+        notes.append(f"{transposes} TRANSPOSE operator(s) remain; a flatten before a dense layer makes them")
+    known = set(ops.supported())
+    unknown = sorted({op.kind for op in graph.ops} - known)
+    if unknown:
+        notes.append(
+            f"edgekit's compiled runtime has no {', '.join(unknown)}: `edgekit generate` will refuse"
+        )
+    return tuple(notes)
+
+
+def _macs(graph: Graph) -> int | None:
+    try:
+        return sum(step.macs for step in ops.lower(graph))
+    except UnsupportedOpError:
+        return None
