@@ -36,7 +36,7 @@ arena = true
     )
     .replace('["cc", "gcc", "clang", "ziglang"]', '["xtensa-esp32s3-elf-gcc"]')
     .replace(
-        'cflags = ["-O2"]', 'cflags = ["-O2", "-mlongcalls", "-T", "board/linker.ld", "-Wl,--gc-sections"]'
+        'cflags = ["-O3"]', 'cflags = ["-O3", "-mlongcalls", "-T", "board/linker.ld", "-Wl,--gc-sections"]'
     )
     + '\n[flash.facts]\nchip = "esp32s3"\nbaud = 460800\nstub = true\noffsets = ["0x0", "0x10000"]\n'
 )
@@ -149,8 +149,8 @@ WRONG = {
     "emulator": ('kind = "process"', 'kind = "vm"', "emulator.kind is 'vm'; it must be one of process", ""),
     "compiler is a path": ('"gcc"', '"/tmp/evil"', "build.compilers", ""),
     "no compiler": ('["cc", "gcc", "clang", "ziglang"]', "[]", "at least 1", ""),
-    "flag with a shell": ('["-O2"]', '["-O2 $(touch x)"]', "build.cflags", ""),
-    "flag with a newline": ('["-O2"]', '["-O2\\nall:"]', "build.cflags", ""),
+    "flag with a shell": ('["-O3"]', '["-O3 $(touch x)"]', "build.cflags", ""),
+    "flag with a newline": ('["-O3"]', '["-O3\\nall:"]', "build.cflags", ""),
     "name with a newline": ('name = "This computer"', 'name = "a\\nb"', "one line of text", ""),
     "section is a value": ('[ticks]\nunit = "microseconds"\nexact = false', "", "ticks is missing", ""),
     "isa": ('isa = "host"', 'isa = "HOST;"', "soc.isa", ""),
