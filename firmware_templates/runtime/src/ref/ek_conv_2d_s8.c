@@ -24,42 +24,30 @@ static inline int8_t ek_conv_result(const ek_conv_group *group, int32_t channel,
                             params->activation_max);
 }
 
-/* Four output channels of two pixels. */
-static void ek_conv_four(const ek_conv_group *group, int32_t channel, const int8_t *patch0,
-                         const int8_t *patch1, int8_t *output0, int8_t *output1) {
+/* Two output channels of two pixels. */
+static void ek_conv_two(const ek_conv_group *group, int32_t channel, const int8_t *patch0,
+                        const int8_t *patch1, int8_t *output0, int8_t *output1) {
     const int32_t depth = group->depth;
     const int8_t *weights0 = group->weights + channel * depth;
     const int8_t *weights1 = weights0 + depth;
-    const int8_t *weights2 = weights1 + depth;
-    const int8_t *weights3 = weights2 + depth;
     int32_t acc00 = group->bias[channel];
     int32_t acc01 = group->bias[channel + 1];
-    int32_t acc02 = group->bias[channel + 2];
-    int32_t acc03 = group->bias[channel + 3];
     int32_t acc10 = acc00;
     int32_t acc11 = acc01;
-    int32_t acc12 = acc02;
-    int32_t acc13 = acc03;
     for (int32_t i = 0; i < depth; i++) {
         const int32_t x0 = patch0[i];
         const int32_t x1 = patch1[i];
-        acc00 += x0 * weights0[i];
-        acc10 += x1 * weights0[i];
-        acc01 += x0 * weights1[i];
-        acc11 += x1 * weights1[i];
-        acc02 += x0 * weights2[i];
-        acc12 += x1 * weights2[i];
-        acc03 += x0 * weights3[i];
-        acc13 += x1 * weights3[i];
+        const int32_t w0 = weights0[i];
+        const int32_t w1 = weights1[i];
+        acc00 += x0 * w0;
+        acc01 += x0 * w1;
+        acc10 += x1 * w0;
+        acc11 += x1 * w1;
     }
     output0[channel] = ek_conv_result(group, channel, acc00);
     output0[channel + 1] = ek_conv_result(group, channel + 1, acc01);
-    output0[channel + 2] = ek_conv_result(group, channel + 2, acc02);
-    output0[channel + 3] = ek_conv_result(group, channel + 3, acc03);
     output1[channel] = ek_conv_result(group, channel, acc10);
     output1[channel + 1] = ek_conv_result(group, channel + 1, acc11);
-    output1[channel + 2] = ek_conv_result(group, channel + 2, acc12);
-    output1[channel + 3] = ek_conv_result(group, channel + 3, acc13);
 }
 
 static void ek_conv_one(const ek_conv_group *group, int32_t channel, const int8_t *patch0,
@@ -79,10 +67,10 @@ static void ek_conv_one(const ek_conv_group *group, int32_t channel, const int8_
 static void ek_conv_pair(const ek_conv_group *group, const int8_t *patch0, const int8_t *patch1,
                          int8_t *output0, int8_t *output1) {
     int32_t channel = 0;
-    for (; channel + 4 <= group->channels; channel += 4) {
-        ek_conv_four(group, channel, patch0, patch1, output0, output1);
+    for (; channel + 2 <= group->channels; channel += 2) {
+        ek_conv_two(group, channel, patch0, patch1, output0, output1);
     }
-    for (; channel < group->channels; channel++) {
+    if (channel < group->channels) {
         ek_conv_one(group, channel, patch0, patch1, output0, output1);
     }
 }
