@@ -7,7 +7,7 @@ Each function here is one or two arrows; each stage lives in the module that it 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -23,8 +23,10 @@ from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
 from edgekit.data import Dataset, camera
 from edgekit.device.client import Device
+from edgekit.device.events import Note
+from edgekit.device.transport import SocketTransport, Transport
 from edgekit.emulator import RunningBoard
-from edgekit.errors import ModelError, UsageError
+from edgekit.errors import DeviceError, ModelError, UsageError
 from edgekit.firmware import build, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual_flash
@@ -161,6 +163,7 @@ def open_device(
     model: Model | None = None,
     image: FirmwareImage | None = None,
     timeout_s: float = 10.0,
+    on_note: Callable[[Note], None] | None = None,
 ) -> Iterator[Device]:
     """Open a board: the one at `port`, or, without one, a virtual board that runs `image`.
 
@@ -169,21 +172,28 @@ def open_device(
     """
     agreed = None if model is None else model.contract
     digest = None if model is None else model.digest
-    if port is not None or target.emulator is None:
-        opened = Device.open(
-            port or "auto", contract=agreed, model_digest=digest, serial=target.serial, timeout_s=timeout_s
-        )
-        with opened as device:
-            yield device
-        return
-    running = RunningBoard(image or virtual_flash.installed(target), target)
+    running = None
+    line: str | Callable[[], Transport] = port or "auto"
+    if port is None and target.emulator is not None:
+        running = started = RunningBoard(image or virtual_flash.installed(target), target)
+        line = lambda: SocketTransport(started.connect(), target.id)  # noqa: E731 - a way to open
     try:
         with Device.open(
-            running.transport, contract=agreed, model_digest=digest, timeout_s=timeout_s
+            line,
+            contract=agreed,
+            model_digest=digest,
+            serial=target.serial,
+            timeout_s=timeout_s,
+            on_note=on_note,
         ) as device:
             yield device
+    except DeviceError as error:
+        if running is None or not running.last_words():
+            raise
+        raise DeviceError(f"{error.message}; the firmware's last words:\n{running.last_words()}") from error
     finally:
-        running.close()
+        if running is not None:
+            running.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from edgekit.errors import ProofError
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
 
-Frames = NDArray[np.uint8] | NDArray[np.int8]
+Frames: TypeAlias = NDArray[Any]
+"""uint8 pixels or int8 tensors, [N, ...frame shape]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def prove(
         contract_digest=model.contract.digest(),
         frames_sha256=hashlib.sha256(frames.tobytes()).hexdigest(),
         outputs_sha256=expected_digest.hexdigest(),
-        oracle=f"LiteRT BUILTIN_REF {oracle.version}",
+        oracle=oracle.version,
         edgekit=__version__,
         firmware=hello.firmware,
         runtime=hello.runtime,

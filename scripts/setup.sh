@@ -51,7 +51,8 @@ fi
 VIRTUAL_ENV=$PWD/.venv
 export VIRTUAL_ENV
 say 'installing the packages of requirements.lock (about 600 MB to download the first time)'
-grep -v '^torch==' requirements.lock | .venv/bin/uv pip install --quiet --requirements -
+# Compiled now, once: otherwise the first import of TensorFlow takes three times as long.
+grep -v '^torch==' requirements.lock | .venv/bin/uv pip install --quiet --compile-bytecode --requirements -
 .venv/bin/uv pip install --quiet --no-deps --editable .
 if [ "$want" = torch ]; then
   torch=$(grep '^torch==' requirements.lock)

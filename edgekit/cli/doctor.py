@@ -60,9 +60,10 @@ def command(output: Output, board: str) -> None:
     if opened.emulator is not None:
         check("port", True, "none needed: edgekit starts this board")
     else:
-        listed = ports.matching(opened.serial.usb_ids)
+        listed = [port for port in ports.list_ports() if port.usb_id in opened.serial.usb_ids]
         hint = "plug the board in; on Linux you may need to join the group 'dialout'"
-        check("port", bool(listed), ", ".join(listed) or "no matching serial port", hint, needed=True)
+        found = ", ".join(map(str, listed)) or "no matching serial port"
+        check("port", bool(listed), found, hint, needed=True)
     ready = all(item["ok"] or not item["needed"] for item in checks)
     output.text("\nready" if ready else "\nnot ready: see MISS above")
     output.result({"ready": ready, "checks": checks})
