@@ -7,6 +7,10 @@ import public_data
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
+
+
 @pytest.fixture(scope="session")
 def public_folder() -> Path:
     """Return the folder of public models and data; skips where EDGEKIT_DATA is not set."""

@@ -187,14 +187,15 @@ def _steps(prefix: str, graph: Graph, memory: MemoryPlan, steps: Sequence[Step])
         symbol = f"{prefix}_step_{number}"
         data, call = "", f"    {title}\n"
         if step.kernel is not None:
-            data = f"\n{title}\n{_step_data(symbol, step)}"
+            data = f"\n{title}\n{step_data(symbol, step)}"
             call += f"    {_step_call(symbol, memory, number, step)}\n"
         call += f"    {prefix.upper()}_TRACE({number}u, {memory.offsets[step.output]}, {tensor.size}u);\n"
         texts.append((data, call))
     return texts
 
 
-def _step_data(symbol: str, step: Step) -> str:
+def step_data(symbol: str, step: Step) -> str:
+    """Return the C of a step's constants and its `<symbol>_params`."""
     arrays = ""
     fields = {}
     for key, value in step.params.items():
