@@ -27,20 +27,6 @@ from edgekit.oracle import Oracle
 RUNTIME = resources.firmware_templates() / "runtime"
 WARNINGS = ["-std=c11", "-Werror", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion"]
 WARNINGS += ["-Wshadow", "-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wundef", "-Wvla"]
-    "-std=c11",
-    "-Wall",
-    "-Wextra",
-    "-Wpedantic",
-    "-Wconversion",
-    "-Wsign-conversion",
-    "-Wshadow",
-    "-Wcast-qual",
-    "-Wstrict-prototypes",
-    "-Wmissing-prototypes",
-    "-Wundef",
-    "-Wvla",
-    "-Werror",
-]
 NORMAL = Preprocess(Color.RGB, Resize.SQUASH, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 TRACE = """
 #include "model.h"
