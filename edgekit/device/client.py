@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.board import Serial
 from edgekit.contract import Contract
 from edgekit.device import ports
 from edgekit.device.events import Note, Result, Statistics
 from edgekit.device.frame import PacketType
 from edgekit.device.hello import Hello, Unit
 from edgekit.device.session import Session
-from edgekit.device.transport import LineBrokenError, SerialSettings, Transport, open_port
+from edgekit.device.transport import LineBrokenError, Transport, open_port
 from edgekit.errors import DeviceError, EdgekitError, PortError, UsageError
 
 _LONGEST_WAIT_S = 0.5
 _AWAY_S = 0.1
 _PROBE_S = 2.0
 _RETRY_S = 0.1
+_DEFAULT_SERIAL = Serial(usb_ids=(), baud=921600, dtr=False, rts=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +77,7 @@ class Device:
         *,
         contract: Contract | None = None,
         model_digest: str | None = None,
-        serial: SerialSettings | None = None,
-        usb_ids: Sequence[str] = (),
+        serial: Serial | None = None,
         timeout_s: float = 10.0,
         on_note: Callable[[Note], None] | None = None,
     ) -> "Device":
@@ -87,8 +88,7 @@ class Device:
                 function that opens one. All but an open transport are opened again if the line breaks.
             contract: what the device must agree to; None skips the check.
             model_digest: the digest of the model that must be on the device; None skips the check.
-            serial: how to open a serial port.
-            usb_ids: `vvvv:pppp` of the board, for `auto`.
+            serial: how to open a serial port, and the USB ids by which `auto` knows it.
             timeout_s: how long the device may be silent while something is expected of it; longer than
                 one invoke. Also how long a broken line may take to come back.
             on_note: told of restarts, reconnections and the device's log lines.
@@ -98,10 +98,10 @@ class Device:
             DeviceError: the device does not answer or breaks the protocol.
             ContractMismatchError: the firmware is another contract's or model's.
         """
-        settings = serial or SerialSettings()
+        settings = serial or _DEFAULT_SERIAL
         reopen: Callable[[], Transport] | None = None
         if isinstance(port, str):
-            path = _find(usb_ids, settings) if port == "auto" else port
+            path = _find(settings) if port == "auto" else port
             reopen = lambda: open_port(path, settings)  # noqa: E731 - a function of what was found
             transport = reopen()
         elif callable(port):
@@ -298,7 +298,7 @@ def _new_session(timeout_s: float) -> Session:
     return Session(1 + secrets.randbelow(0xFFFFFFFF), time.monotonic(), timeout_s)
 
 
-def _find(usb_ids: Sequence[str], settings: SerialSettings) -> str:
+def _find(settings: Serial) -> str:
     def answers(path: str) -> bool:
         try:
             Device.open(path, serial=settings, timeout_s=_PROBE_S).close()
@@ -306,4 +306,4 @@ def _find(usb_ids: Sequence[str], settings: SerialSettings) -> str:
             return False
         return True
 
-    return ports.choose(ports.list_ports(), usb_ids, answers)
+    return ports.choose(ports.list_ports(), settings.usb_ids, answers)

@@ -35,6 +35,16 @@ def list_ports() -> tuple[Port, ...]:
     return tuple(sorted(found, key=lambda port: port.path))
 
 
+def matching(usb_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the ports with one of these USB ids, or all USB ports if none are given, as lines of text."""
+    return tuple(map(str, _matching(list_ports(), usb_ids)))
+
+
+def _matching(ports: Sequence[Port], usb_ids: Sequence[str]) -> list[Port]:
+    wanted = {usb_id.lower() for usb_id in usb_ids}
+    return [port for port in ports if port.usb_id and (not wanted or port.usb_id in wanted)]
+
+
 def choose(ports: Sequence[Port], usb_ids: Sequence[str], answers: Callable[[str], bool]) -> str:
     """Return the path of the board's port.
 
@@ -47,20 +57,19 @@ def choose(ports: Sequence[Port], usb_ids: Sequence[str], answers: Callable[[str
     Raises:
         PortError: none matches, or several do and not exactly one answers; the message lists them.
     """
-    wanted = {usb_id.lower() for usb_id in usb_ids}
-    matching = [port for port in ports if port.usb_id and (not wanted or port.usb_id in wanted)]
-    if not matching:
-        what = f"no serial port with USB id {' or '.join(sorted(wanted))}" if wanted else "no USB serial port"
+    found = _matching(ports, usb_ids)
+    if not found:
+        what = f"no serial port with USB id {' or '.join(usb_ids)}" if usb_ids else "no USB serial port"
         others = "; ".join(map(str, ports)) or "none"
         raise PortError(
             f"{what} was found (ports of this computer: {others})",
             "plug the board in with a cable that carries data, or name the port with --port",
         )
-    if len(matching) == 1:
-        return matching[0].path
-    answering = [port for port in matching if answers(port.path)]
+    if len(found) == 1:
+        return found[0].path
+    answering = [port for port in found if answers(port.path)]
     if len(answering) == 1:
         return answering[0].path
-    listed = "; ".join(map(str, answering or matching))
+    listed = "; ".join(map(str, answering or found))
     who = "several boards answer" if answering else "several ports match and no board answers"
     raise PortError(f"{who}: {listed}", "name one with --port")

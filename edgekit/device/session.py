@@ -14,7 +14,7 @@ from edgekit.device.outbox import Outbox
 from edgekit.errors import DeviceError, UsageError
 
 _REPEAT_S = 0.25
-_MAX_REPEAT_S = 2.0
+_MAX_REPEAT_S = 1.0
 _MAX_REOPENS = 5  # without an answer in between
 
 

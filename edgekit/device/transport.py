@@ -8,10 +8,10 @@ import os
 import selectors
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from edgekit.board import Serial
 from edgekit.errors import DeviceError, PortError
 
 _READ_BYTES = 65536
@@ -40,15 +40,6 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of the line. Closing twice is allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class SerialSettings:
-    """How to open a serial port. DTR and RTS reset some boards; None leaves them to the driver."""
-
-    baud: int = 921600
-    dtr: bool | None = None
-    rts: bool | None = None
 
 
 class _Descriptor:
@@ -112,7 +103,7 @@ class SocketTransport:
 class SerialTransport:
     """A port of pyserial: a device path, or one of its URLs (`rfc2217://`, `loop://`)."""
 
-    def __init__(self, url: str, settings: SerialSettings) -> None:
+    def __init__(self, url: str, settings: Serial) -> None:
         self.name = url
         self._port = _open_serial(url, settings)
         self._descriptor = None
@@ -151,7 +142,7 @@ class SerialTransport:
             self._port.close()
 
 
-def open_port(port: str, settings: SerialSettings) -> Transport:
+def open_port(port: str, settings: Serial) -> Transport:
     """Open a serial device (`/dev/ttyUSB0`, `COM3`) or a URL (`socket://host:port`, `rfc2217://host:port`).
 
     Raises:
@@ -178,7 +169,7 @@ def _open_socket(url: str) -> SocketTransport:
     return SocketTransport(line, url)
 
 
-def _open_serial(url: str, settings: SerialSettings) -> Any:
+def _open_serial(url: str, settings: Serial) -> Any:
     import serial
 
     try:
@@ -187,10 +178,8 @@ def _open_serial(url: str, settings: SerialSettings) -> Any:
         if os.name == "posix" and "://" not in url:
             port.exclusive = True
         # Before opening: afterwards would be a pulse, which resets many boards.
-        if settings.dtr is not None:
-            port.dtr = settings.dtr
-        if settings.rts is not None:
-            port.rts = settings.rts
+        port.dtr = settings.dtr
+        port.rts = settings.rts
         port.open()
     except (serial.SerialException, OSError) as error:
         raise _port_error(url, error) from error

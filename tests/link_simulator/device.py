@@ -29,18 +29,38 @@ def compiler() -> list[str]:
     return [found] if found else [sys.executable, "-m", "ziglang", "cc"]
 
 
-def compile_device(
-    out: Path, *, defines: Mapping[str, int] | None = None, options: Sequence[str] = ("-O2",), main: str = ""
-) -> Path:
-    """Compile the device code, its test port and model into `out`: a library, or with `main` a program."""
+def app_sources() -> list[Path]:
+    """Return the C files of the firmware application."""
     app = resources.firmware_templates() / "app"
-    sources = [app / "ek_frame.c", app / "ek_app.c", HERE / "model.c", HERE / "sim_port.c"]
-    sources += [HERE / main] if main else []
-    kind = [] if main else ["-shared", "-fPIC"]
+    return [app / "ek_frame.c", app / "ek_app.c"]
+
+
+def compile_device(
+    out: Path,
+    *,
+    defines: Mapping[str, int] | None = None,
+    options: Sequence[str] = ("-O2", "-shared", "-fPIC"),
+    port: Sequence[Path] = (HERE / "sim_port.c",),
+) -> Path:
+    """Compile the device code and the test's model with a port: by default a library with the test's."""
+    sources = [*app_sources(), HERE / "model.c", *port]
+    folders = {f"-I{path.parent}" for path in sources}
     settings = [f"-D{name}={value}" for name, value in (defines or {}).items()]
-    command = [*compiler(), *WARNINGS, *options, *kind, *settings, f"-I{app}", f"-I{HERE}"]
+    command = [*compiler(), *WARNINGS, *options, *settings, *sorted(folders)]
     process.run([*command, *map(str, sources), "-o", str(out)])
     return out
+
+
+def compile_fuzzer(out: Path) -> Path:
+    """Compile the fuzzing program, which stops at the first invalid access or undefined operation."""
+    options = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    return compile_device(out, options=options, port=[HERE / "sim_port.c", HERE / "fuzz.c"])
+
+
+def compile_program(out: Path) -> Path:
+    """Compile the device for the host's own port: a process that speaks on stdin and stdout."""
+    host = resources.firmware_templates() / "host"
+    return compile_device(out, options=("-O2",), port=[host / "port.c", host / "main.c"])
 
 
 class SimulatedDevice:

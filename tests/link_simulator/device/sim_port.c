@@ -8,13 +8,11 @@
 
 #define SENT_BYTES (1u << 20)
 
-uint32_t sim_crc_table[256];
-uint64_t sim_ticks;
-
 static struct {
     size_t arrived; /* bytes in the receive ring; a plain buffer does for a ring here */
     size_t sent;
     size_t overflow;
+    uint64_t ticks;
     uint8_t ring[EK_RX_WINDOW];
     uint8_t out[SENT_BYTES];
 } port;
@@ -38,17 +36,10 @@ void ek_port_write(const uint8_t *data, size_t size) {
 }
 
 uint64_t ek_port_ticks(void) {
-    return sim_ticks += 7;
+    return port.ticks += 7;
 }
 
 void sim_reset(void) {
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t crc = i;
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ ((crc & 1u) != 0 ? 0xEDB88320u : 0u);
-        }
-        sim_crc_table[i] = crc;
-    }
     port.arrived = 0;
     ek_app_init();
 }

@@ -7,9 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-extern uint32_t sim_crc_table[256];
-extern uint64_t sim_ticks;
-
 /* Power on, or reset: what was on its way in is lost. */
 void sim_reset(void);
 
