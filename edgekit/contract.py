@@ -20,6 +20,7 @@ from edgekit.graph.ir import DType, Graph, Quantization
 
 METADATA_NAME = "edgekit.contract"
 SCHEMA = 1
+MAX_CLASSES = 1 << 16
 
 
 class Color(StrEnum):
@@ -274,7 +275,14 @@ def check_classifier(graph: Graph) -> tuple[Any, Any]:
                 f"the model's {word} '{tensor.name}' has shape {list(tensor.shape)}; the batch must be 1",
                 "export the model with a fixed batch of 1",
             )
-    return graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
+    source, target = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
+    if target.elements > MAX_CLASSES:
+        raise ModelError(
+            f"the model's output '{target.name}' has {target.elements} values; "
+            f"edgekit takes classifiers of at most {MAX_CLASSES} classes",
+            "export the classifier alone",
+        )
+    return source, target
 
 
 def from_json(raw: bytes) -> Contract:

@@ -163,6 +163,7 @@ Q = {"scales": (0.5,), "zero_points": (0,)}
         (Value((1, 4)), Value((1, 4), **Q), "no per-tensor quantisation"),
         (Value((2, 4), **Q), Value((2, 4), **Q), "the batch must be 1"),
         (Value((), **Q), Value((), **Q), "the batch must be 1"),
+        (Value((1, 4), **Q), Value((1, 1 << 30), **Q), "has 1073741824 values"),
     ],
 )
 def test_not_a_classifier(source: Value, target: Value, message: str) -> None:
