@@ -7,32 +7,36 @@ from edgekit.errors import UnsupportedOpError
 
 # Converted one by one with the locked onnx2tf and TensorFlow; tests/convert holds a sample of them there.
 _NAMES = """
-    Abs Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvTranspose
-    DepthToSpace Div Dropout Elu Exp Expand Flatten Gather Gelu Gemm GlobalAveragePool GlobalMaxPool
-    HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Log LogSoftmax MatMul
-    Max MaxPool Min Mul Neg PRelu Pad Pow Reciprocal ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum Relu
-    Reshape Resize Shape Sigmoid Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Transpose
-    Unsqueeze
+    Abs Add AveragePool BatchNormalization Cast Celu Clip Concat Constant Conv Div Dropout Einsum Exp Expand
+    Flatten Gather Gelu Gemm GlobalAveragePool GlobalMaxPool Greater HardSigmoid HardSwish Identity
+    LayerNormalization LeakyRelu Less Log LogSoftmax MatMul Max MaxPool Mean Min Mish Mul PRelu Pad Pow
+    Reciprocal ReduceMax ReduceMean ReduceMin Relu Reshape Resize Sigmoid Slice Softmax Softplus Softsign
+    SpaceToDepth Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where
 """
 CONVERTIBLE = frozenset(_NAMES.split())
 _INSTEAD = {
     "ArgMax": "leave it out and export the scores; edgekit sorts them itself",
     "DequantizeLinear": "export the float model; edgekit quantises it",
-    "Einsum": "write it as MatMul or Conv",
+    "Elu": "train with ReLU or HardSwish",
     "Erf": "export with opset 20 or later, where GELU stays one operator",
     "GRU": "use convolutions over time; recurrent layers are not quantised",
     "GridSample": "use Resize, or resample before the model",
     "If": "trace the model, so that the branch is fixed",
+    "InstanceNormalization": "train with BatchNormalization, which disappears into the convolutions",
+    "LRN": "train with BatchNormalization, which disappears into the convolutions",
     "LSTM": "use convolutions over time; recurrent layers are not quantised",
     "Loop": "trace the model, so that the loop is unrolled",
-    "Mish": "train with HardSwish or ReLU",
+    "Neg": "multiply by -1",
     "NonMaxSuppression": "export the classifier alone; detection is not supported",
     "QLinearConv": "export the float model; edgekit quantises it",
     "QuantizeLinear": "export the float model; edgekit quantises it",
     "RNN": "use convolutions over time; recurrent layers are not quantised",
+    "ReduceL1": "use ReduceMean",
+    "ReduceL2": "use ReduceMean",
+    "ReduceSum": "use ReduceMean and multiply by the number of elements",
     "Scan": "trace the model, so that the loop is unrolled",
     "Selu": "train with ReLU or HardSwish",
-    "Softplus": "train with ReLU or HardSwish",
+    "Sum": "use Add",
     "TopK": "leave it out and export the scores; edgekit sorts them itself",
 }
 _OTHERWISE = "replace it in the model with convolutions, ReLU, pooling or additions"
