@@ -162,7 +162,7 @@ class Session:
                 self._outbox = Outbox(hello, self.statistics)
             hello.check(self.hello.identity())
             self._open = True
-            self._heard_at = now
+            self.resume(now)
             self._request_at, self._requests = now, 0
 
     def _on_reply(self, packet: wire.Ack | wire.Answer | wire.Fault, outbox: Outbox, now: float) -> None:
@@ -271,7 +271,7 @@ class Session:
         if received and not self.statistics.packets:
             heard += ", but no packet of this protocol"
             if text := wire.Noise(self._last_noise or self._decoder.pending).text:
-                heard += f"; the last was '{text[-80:]}'"
+                heard += f"; the last was '{' '.join(text.split())[-80:]}'"
         raise DeviceError(
             f"the device has been silent for {self._timeout_s:g} s: {tried}, {heard}",
             "is edgekit's firmware on the board (edgekit flash), and is this its port and baud rate?",

@@ -259,3 +259,9 @@ def test_long_answers_leave_in_pieces(make_device: MakeDevice) -> None:
     packet = wire.parse(body[:-4])
     assert isinstance(packet, HelloPacket)
     assert {field for field, _ in packet.fields} == set(Field)
+
+
+def test_many_scores(make_device: MakeDevice) -> None:
+    device = make_device(TEST_OUTPUT_BYTES=4000)
+    say(device, wire.encode_hello_request(1))
+    assert send_frame(device, 1).scores == expected_scores(FRAME) * 500

@@ -90,11 +90,13 @@ static size_t make_body(uint8_t *body) {
     return size;
 }
 
-/* A whole frame with the right check, so that the model runs too. */
+/* A whole frame, mostly with the right check, so that the model runs too. */
 static size_t send_frame(uint32_t seq) {
     static uint8_t frame[EK_MODEL_INPUT_BYTES];
     uint8_t body[EK_BODY_MAX];
     uint8_t line[2 * EK_BODY_MAX];
+    const uint8_t type = (uint8_t)(2 + next(2));
+    const uint32_t wrong = next(6) == 0 ? 1 : 0;
     size_t total = 0;
     for (size_t i = 0; i < sizeof frame; i++) {
         frame[i] = (uint8_t)next(256);
@@ -102,10 +104,10 @@ static size_t send_frame(uint32_t seq) {
     for (uint32_t offset = 0; offset < sizeof frame; offset += EK_CHUNK_MAX) {
         const size_t left = sizeof frame - offset;
         const size_t count = left < EK_CHUNK_MAX ? left : EK_CHUNK_MAX;
-        body[0] = 2;
+        body[0] = type;
         put_u32(body + 1, seq);
         put_u32(body + 5, offset);
-        put_u32(body + 9, ek_crc32_backwards(frame, sizeof frame));
+        put_u32(body + 9, ek_crc32_backwards(frame, sizeof frame) ^ wrong);
         memcpy(body + 13, frame + offset, count);
         put_u32(body + 13 + count, ek_crc32(0, body, 13 + count));
         line[0] = 0;
