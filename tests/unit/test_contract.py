@@ -133,6 +133,7 @@ def test_a_contract_of_another_model() -> None:
     [
         (NORMAL, ("a", "b"), "2 labels were given, but the model has 3 outputs"),
         (NORMAL, ("a", "b", "c\x1b[2J"), "not plain text"),
+        (NORMAL, ("a", "b", "c\u2028d"), "not plain text"),
         (replace(NORMAL, color=Color.GRAY), None, "1 channel"),
         (replace(NORMAL, mean=(0.5,)), None, r"mean has 1 value\(s\) for 3"),
         (replace(NORMAL, std=(0.0, 1.0, 1.0)), None, "std"),
