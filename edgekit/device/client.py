@@ -294,7 +294,7 @@ class Device:
         if time.monotonic() > deadline:
             raise error
         self._looked_at = time.monotonic()
-        self._session.reconnected(f"{error.message}; opened it again", self._looked_at)
+        self._session.reconnected(f"{error.message} and was opened again", self._looked_at)
 
 
 def _new_session(timeout_s: float) -> Session:
