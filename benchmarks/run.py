@@ -59,11 +59,12 @@ def render(found: dict[str, dict[str, Any]]) -> str:
         ),
     ]
     for line in link["links"]:
-        bar = "95 %" if line["name"] == "clean" else "-"
+        bar = "-" if line["name"] == "reset" else "95 %"
         text = f"goodput, {line['name']} line, {line['frames']:,} frames, {line['wrong']} wrong"
         rows.append((text, f"{100 * line['goodput']:.1f} %", bar, "link"))
     for cpu, size in link["code_bytes"].items():
-        rows.append((f"protocol on the device, code at -Os, {cpu}", f"{size:,} B", "2,048 B", "link"))
+        text = f"protocol on the device, code at -Os, {cpu}"
+        rows.append((text, f"{size['code']:,} B", "2,048 B", "link"))
     table = "".join(f"| {what} | {value} | {bar} | `{name}` |\n" for what, value, bar, name in rows)
     return (
         "# Benchmarks\n\n"
