@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kernels import models, runner, weightless
-from tflite_builder import Node, Value, build_graph
+from tflite_builder import Node, Value, build, build_graph
 
 from edgekit import ops
+from edgekit.graph import fixed_point
 
 CASES: dict[str, tuple[int, Callable[[np.random.Generator], bytes]]] = {
     "CONV_2D": (300, models.conv_2d),
@@ -68,3 +69,39 @@ def test_padding_folded_into_a_convolution_equals_reference(tmp_path: Path) -> N
     cases = [runner.case(padded_convolution(rng), rng) for _ in range(60)]
     assert all(runner.lower(case.model).ops == (0, 1) for case in cases)
     assert runner.compare(cases, tmp_path) == []
+
+
+OUT_SCALE = float(np.float32(0.7))
+"""A divisor that makes the real multiplier need all bits of float64."""
+
+
+def where_q31_fails(rng: np.random.Generator) -> tuple[float, int]:
+    """Return a scale of weights and an accumulator that a 31-bit multiplier rounds otherwise than float64."""
+    for _ in range(1000):
+        scale = float(np.float32(2.0**-18 * rng.uniform(0.5, 1)))
+        real = scale / OUT_SCALE
+        multiplier, shift = fixed_point.quantize_multiplier(real)
+        for step in range(60, 120):
+            for value in (int((step + 0.5) / real), int((step + 0.5) / real) + 1):
+                short = fixed_point.requantize_once(value, multiplier, 31 - shift)
+                if short != fixed_point.round_half_away(value * real):
+                    return scale, value
+    raise AssertionError("no such scale")
+
+
+def test_fully_connected_rounds_as_float64_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    found = [where_q31_fails(rng) for _ in range(24)]
+    scales, biases = [scale for scale, _ in found], [value for _, value in found]
+    zeros = [0] * len(found)
+    model = build(
+        "FULLY_CONNECTED",
+        [
+            Value((1, 1), scales=[1.0], zero_points=[0]),
+            Value((len(found), 1), scales=scales, zero_points=zeros, data=np.ones(len(found))),
+            Value((len(found),), "int32", scales=scales, zero_points=zeros, data=np.array(biases)),
+        ],
+        [Value((1, len(found)), scales=[OUT_SCALE], zero_points=[0])],
+    )
+    frames = [[np.array([[value]], np.int8)] for value in (0, -1, 1)]
+    assert runner.compare([runner.Case(model, frames, "")], tmp_path) == []
