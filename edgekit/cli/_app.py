@@ -73,7 +73,8 @@ def command(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]
             click.option("--json", "json_output", is_flag=True, help="Print the result as JSON on stdout."),
         ):
             run = option(run)
-        return click.command(**attributes)(run)
+        made: click.Command = click.command(**attributes)(run)
+        return made
 
     return wrap
 
