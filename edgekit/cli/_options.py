@@ -102,15 +102,24 @@ timeout = click.option(
     "timeout_s",
     envvar="EDGEKIT_TIMEOUT",
     type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
     default=10.0,
     show_default=True,
-    help="Seconds without an answer before the device counts as silent.",
+    help="How long without an answer before the device counts as silent.",
 )
 labels = click.option(
-    "--labels", type=Labels(), default=None, help="One label per output, in the model's order."
+    "--labels",
+    type=Labels(),
+    metavar="FILE|a,b,c",
+    default=None,
+    help="One label per output, in the model's order.",
 )
-mean = click.option("--mean", type=Numbers(), default=None, help="Mean per channel, pixels in 0..1.")
-std = click.option("--std", type=Numbers(), default=None, help="Standard deviation per channel, 0..1.")
+mean = click.option(
+    "--mean", type=Numbers(), metavar="a,b,c", default=None, help="Mean per channel, pixels in 0..1."
+)
+std = click.option(
+    "--std", type=Numbers(), metavar="a,b,c", default=None, help="Standard deviation per channel, 0..1."
+)
 color = click.option(
     "--color", type=click.Choice(["rgb", "bgr", "gray"]), default=None, help="Channels as trained."
 )

@@ -47,13 +47,12 @@ def command(
     Example: edgekit classify --board host --model model.tflite --input x.npy --output y.npy
     """
     import io
-    from dataclasses import asdict
 
     import numpy as np
 
     from edgekit import board as boards
     from edgekit import pipeline
-    from edgekit.cli._live import duration
+    from edgekit.cli._live import duration, spread
     from edgekit.files import write_whole
     from edgekit.percentiles import percentiles
 
@@ -77,13 +76,13 @@ def command(
         for number, prediction in enumerate(device.stream(iter(frames))):
             scores[number] = prediction.scores
             invoke.append(prediction.invoke_ticks)
-            link.append(prediction.link_s * 1e3)
+            link.append(round(prediction.link_s * 1e3, 3))
             progress((number + 1) / len(frames))
         unit, statistics = device.hello.unit, device.statistics
     packed = io.BytesIO()
     np.save(packed, scores)
     write_whole(target, packed.getvalue())
-    times, links = percentiles(invoke), percentiles(link)
+    times = percentiles(invoke)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
     if times is not None:
         output.text(f"invoke: p50 {duration(times.p50, unit)}, max {duration(times.max, unit)}")
@@ -95,8 +94,8 @@ def command(
             "contract_digest": loaded.contract.digest(),
             "n": len(frames),
             "unit": unit,
-            "invoke": asdict(times) if times else {},
-            "link": {"unit": "milliseconds", **(asdict(links) if links else {})},
+            "invoke": spread(invoke),
+            "link": {"unit": "milliseconds", **spread(link)},
             "retransmissions": statistics.retransmissions,
             "resets": statistics.resets,
         }
@@ -111,8 +110,13 @@ def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArra
 
     try:
         frames = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read frames from '{path}': {error}", "write it with numpy.save") from error
+    except OSError as error:
+        raise DataError(f"cannot read frames from '{path}': {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        # numpy's own words recommend unpickling.
+        raise DataError(
+            f"cannot read frames from '{path}': it is no .npy file of numbers", "write it with numpy.save"
+        ) from error
     if not isinstance(frames, np.ndarray) or frames.dtype not in (np.uint8, np.int8):
         found = getattr(frames, "dtype", "an archive")
         raise DataError(f"'{path}' holds {found}", "store uint8 pixels or int8 tensors in one .npy")

@@ -14,8 +14,10 @@ from edgekit.cli._output import Output
 @_options.port
 @_options.model
 @click.option("--data", type=_options.PATH, help="Images to prove on.")
-@click.option("--random", "random_count", type=click.IntRange(min=1), help="Prove on N random frames.")
-@click.option("--count", type=click.IntRange(min=1), help="At most this many of the images.")
+@click.option(
+    "--random", "random_count", type=click.IntRange(min=1), metavar="N", help="Prove on N random frames."
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="At most N of the images.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random frames.")
 @click.option("-o", "--output", "target", type=_options.PATH, help="Write the certificate here too.")
 @_options.timeout
@@ -47,8 +49,10 @@ def command(
     from edgekit.errors import UsageError
     from edgekit.files import write_whole
 
-    if (data is None) == (random_count is None):
-        raise UsageError("prove needs frames", "pass either --data DATA or --random N")
+    if data is None and random_count is None:
+        raise UsageError("no frames were named", "pass --data DATA or --random N")
+    if data is not None and random_count is not None:
+        raise UsageError("--data and --random were both given", "prove on one of them at a time")
     opened = boards.load(board)
     loaded = pipeline.load_model(_options.require(model))
     if data is not None:
