@@ -1,5 +1,6 @@
 """Options that several commands share, and the types of their values."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,13 @@ resize = click.option(
     default=None,
     help="How other sizes become the model's.  [default: squash]",
 )
+
+
+def contract(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of `pipeline.ContractFlags`: every command that runs a model must agree on them."""
+    for option in (std, mean, resize, color, labels):
+        function = option(function)
+    return function
 
 
 def require(path: Path | None, what: str = "model", flag: str = "--model") -> Path:

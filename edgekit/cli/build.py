@@ -24,7 +24,8 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
 
     opened = boards.load(board)
     folder = _options.firmware_folder(folder, opened.id)
-    image = build.build(folder, opened, compiler=compiler)
+    with output.status("building"):
+        image = build.build(folder, opened, compiler=compiler)
     output.text(
         f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\nnext: edgekit flash --board {board}"
     )

@@ -1,7 +1,7 @@
 """`edgekit classify`: the batch twin of monitor, for scripts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     "--input", "frames_path", type=_options.PATH, required=True, help="uint8 [N,H,W,C] or int8 [N,...]."
 )
 @click.option("--output", "target", type=_options.PATH, required=True, help="Gets int8 [N,classes].")
-@_options.mean
-@_options.std
+@_options.contract
 @_options.timeout
 def command(
     output: Output,
@@ -34,9 +33,8 @@ def command(
     model: Path | None,
     frames_path: Path,
     target: Path,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Send the frames of a .npy file to a board and write its int8 scores to another.
 
@@ -57,15 +55,15 @@ def command(
     from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
-    flags = pipeline.ContractFlags(mean=mean, std=std)
+    flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
         _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     image = None
     if port is None and opened.emulator is not None:
-        output.detail(f"building the firmware for '{opened.id}'")
-        image = pipeline.build_image(loaded, opened)
+        with output.status("building"):
+            image = pipeline.build_image(loaded, opened)
     scores = np.empty((len(frames), loaded.contract.classes), np.int8)
     invoke: list[float] = []
     link: list[float] = []

@@ -61,7 +61,8 @@ def command(output: Output, target: Path, count: int) -> None:
     output.talk("3/5 generate and build the firmware")
     model = pipeline.load_model(path)
     made = pipeline.generate_project(model, board, target / "firmware")
-    image = build.build(target / "firmware", board)
+    with output.status("building"):  # the first time with ziglang, about a minute
+        image = build.build(target / "firmware", board)
     output.text(
         f"  {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, weights {made.weight_bytes:,} B; "
         f"image {image.size_bytes:,} B by {image.compiler}"

@@ -1,6 +1,7 @@
 """`edgekit monitor`: stream frames to a board and watch its predictions."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,11 +23,7 @@ from edgekit.cli._output import SCHEMA, Output
     help="At most N frames a second, one at a time.",
 )
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
-@_options.labels
-@_options.color
-@_options.resize
-@_options.mean
-@_options.std
+@_options.contract
 @_options.timeout
 def command(
     output: Output,
@@ -37,12 +34,8 @@ def command(
     count: int | None,
     fps: float | None,
     confusion: bool,
-    labels: tuple[str, ...] | None,
-    color: str | None,
-    resize: str | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Stream frames to a board; show for each the label, the scores, invoke time and link time.
 
@@ -68,7 +61,7 @@ def command(
             "in edgekit.toml",
         )
     opened = boards.load(board)
-    flags = pipeline.ContractFlags(labels=labels, color=color, resize=resize, mean=mean, std=std)
+    flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     stream = pipeline.open_source(source, loaded.contract, count)

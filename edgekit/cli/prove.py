@@ -1,6 +1,7 @@
 """`edgekit prove`: the same frames through the oracle and the device, every row compared."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ from edgekit.cli._output import Output
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="At most N of the images.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random frames.")
 @click.option("-o", "--output", "target", type=_options.PATH, help="Write the certificate here too.")
+@_options.contract
 @_options.timeout
 def command(
     output: Output,
@@ -32,6 +34,7 @@ def command(
     seed: int,
     target: Path | None,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Compare a board with LiteRT's reference kernels on the same frames.
 
@@ -54,7 +57,9 @@ def command(
     if data is not None and random_count is not None:
         raise UsageError("--data and --random were both given", "prove on one of them at a time")
     opened = boards.load(board)
-    loaded = pipeline.load_model(_options.require(model))
+    flags = pipeline.ContractFlags(**stated)
+    loaded = pipeline.load_model(_options.require(model), flags)
+    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     if data is not None:
         frames = pipeline.load_frames(data, loaded.contract, count)
     else:
@@ -62,7 +67,8 @@ def command(
         frames = proof.random_frames(loaded.contract, random_count, seed)
     image = None
     if port is None and opened.emulator is not None:
-        image = pipeline.build_image(loaded, opened)
+        with output.status("building"):
+            image = pipeline.build_image(loaded, opened)
     with (
         pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
         output.progress(f"proving {len(frames)} frames") as progress,
