@@ -51,15 +51,16 @@ def command(
     from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli._live import duration, spread
-    from edgekit.files import write_whole
+    from edgekit.files import check_writable, write_whole
     from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
+    check_writable(target)
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
-        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+        _options.warn_if_implied(output, loaded, flags)
     image = None
     if port is None and opened.emulator is not None:
         with output.status("building"):
@@ -68,7 +69,14 @@ def command(
     invoke: list[float] = []
     link: list[float] = []
     with (
-        pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
+        pipeline.open_device(
+            opened,
+            port=port,
+            model=loaded,
+            image=image,
+            timeout_s=timeout_s,
+            on_note=_options.noted(output),
+        ) as device,
         output.progress(f"{len(frames)} frames") as progress,
     ):
         for number, prediction in enumerate(device.stream(iter(frames))):
@@ -104,22 +112,14 @@ def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArra
     """Read a .npy of frames and check it against the contract. Raises DataError."""
     import numpy as np
 
+    from edgekit.data.arrays import read_npy
     from edgekit.errors import DataError
 
-    try:
-        frames = np.load(path, allow_pickle=False, mmap_mode="r")
-    except OSError as error:
-        raise DataError(f"cannot read frames from '{path}': {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        # numpy's own words recommend unpickling.
-        raise DataError(
-            f"cannot read frames from '{path}': it is no .npy file of numbers", "write it with numpy.save"
-        ) from error
-    if not isinstance(frames, np.ndarray) or frames.dtype not in (np.uint8, np.int8):
-        found = getattr(frames, "dtype", "an archive")
-        raise DataError(f"'{path}' holds {found}", "store uint8 pixels or int8 tensors in one .npy")
+    frames = read_npy(path)
+    if frames.dtype not in (np.uint8, np.int8):
+        raise DataError(f"'{path}' holds {frames.dtype}", "store uint8 pixels or int8 tensors in one .npy")
     wanted = contract.frame_shape
-    if frames.shape[1:] == wanted[:-1] and wanted[-1] == 1:
+    if frames.shape[1:] == wanted[:-1] and wanted[-1:] == (1,):
         frames = frames[..., None]
     if frames.ndim == 0 or frames.shape[1:] != wanted:
         raise DataError(
