@@ -157,6 +157,7 @@ def _build(
         size_bytes=len(content),
         compiler=compiler.version,
         debug=found.debug,
+        protocol=found.protocol,
     )
     image.save()
     return image

@@ -33,6 +33,8 @@ class FirmwareImage:
     """What the compiler calls itself."""
     debug: bool
     """Whether the firmware keeps a checksum of each step's output."""
+    protocol: str = "edgekit"
+    """What it speaks on its serial line: a `Protocol` of edgekit.firmware.project."""
 
     def save(self) -> None:
         """Write the record beside the image. Raises OutputError."""
@@ -79,6 +81,7 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
         "size_bytes": int,
         "compiler": str,
         "debug": bool,
+        "protocol": str,
     }
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ToolError(f"'{path}' is not a record of schema {SCHEMA}", _HINT)

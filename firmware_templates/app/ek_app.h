@@ -1,5 +1,5 @@
-/* The firmware application: a serial protocol in front of one model. See
- * docs/reference/protocol.md. */
+/* The firmware application: a serial protocol in front of one model. Each folder beside this file
+ * is one protocol: docs/reference/protocol.md or docs/reference/mlperf-tiny.md. */
 
 #ifndef EK_APP_H
 #define EK_APP_H

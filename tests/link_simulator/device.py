@@ -31,7 +31,7 @@ def compiler() -> list[str]:
 
 def app_sources() -> list[Path]:
     """Return the C files of the firmware application."""
-    app = resources.firmware_templates() / "app"
+    app = resources.firmware_templates() / "app" / "edgekit"
     return [app / "ek_frame.c", app / "ek_app.c"]
 
 
@@ -44,7 +44,7 @@ def compile_device(
 ) -> Path:
     """Compile the device code and the test's model with a port: by default a library with the test's."""
     sources = [*app_sources(), HERE / "model.c", *port]
-    folders = {f"-I{path.parent}" for path in sources}
+    folders = {f"-I{path.parent}" for path in (*sources, app_sources()[0].parent)}
     settings = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command = [*compiler(), *WARNINGS, *options, *settings, *sorted(folders)]
     process.run([*command, *map(str, sources), "-o", str(out)])
