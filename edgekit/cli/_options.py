@@ -106,6 +106,25 @@ timeout = click.option(
     show_default=True,
     help="Seconds without an answer before the device counts as silent.",
 )
+protocol = click.option(
+    "--protocol",
+    type=click.Choice(["edgekit", "mlperf_tiny"]),
+    default="edgekit",
+    show_default=True,
+    help="What the firmware speaks on its serial line.",
+)
+mlperf_model = click.option(
+    "--mlperf-model",
+    type=click.Choice(["ad01", "ic01", "kws01", "sww01", "vww01"]),
+    default=None,
+    help="The model that MLPerf Tiny firmware names.  [default: by the input's shape]",
+)
+mlperf_vendor = click.option(
+    "--mlperf-vendor",
+    default="edgekit",
+    show_default=True,
+    help="The vendor that MLPerf Tiny firmware names.",
+)
 labels = click.option(
     "--labels", type=Labels(), default=None, help="One label per output, in the model's order."
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -15,6 +15,9 @@ from edgekit.cli._output import Output
 @_options.model
 @click.option("--no-build", is_flag=True, help="Flash the image that is there, as it is.")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.protocol
+@_options.mlperf_model
+@_options.mlperf_vendor
 @click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
 @_options.timeout
 @click.argument("folder", type=_options.PATH, required=False)
@@ -25,11 +28,14 @@ def command(
     model: Path | None,
     no_build: bool,
     debug: bool,
+    protocol: str,
+    mlperf_model: str | None,
+    mlperf_vendor: str,
     compiler: str | None,
     timeout_s: float,
     folder: Path | None,
 ) -> None:
-    """Flash a board and wait for its HELLO.
+    """Flash a board and check that it answers.
 
     With a model (--model or edgekit.toml) the firmware in FOLDER is generated and built first, which costs
     nothing when nothing changed; without one, the project in FOLDER is built and flashed as it stands.
@@ -49,10 +55,14 @@ def command(
     if model is not None and (model.exists() or not folder.is_dir()):
         loaded = pipeline.load_model(model)
     if loaded is not None and not no_build:
-        pipeline.generate_project(loaded, opened, folder, debug=debug)
+        mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
+        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
     image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
     with output.progress(f"flashing {opened.id}") as progress:
         flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
+    if image.protocol == _mlperf.MLPERF_TINY:
+        _mlperf.greet(output, opened, image, port=port, timeout_s=timeout_s)
+        return
     with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
         hello = device.hello
     output.text(

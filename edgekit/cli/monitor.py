@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
@@ -16,6 +16,14 @@ from edgekit.cli._output import SCHEMA, Output
 @click.option("--source", metavar="DATA|camera:N", help="Images, labelled or not, or a camera.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after this many frames.")
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
+@_options.protocol
+@click.option(
+    "--performance",
+    "iterations",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With mlperf_tiny: time N runs of each of 5 frames, and give the median.",
+)
 @_options.labels
 @_options.color
 @_options.resize
@@ -30,6 +38,8 @@ def command(
     source: str | None,
     count: int | None,
     confusion: bool,
+    protocol: str,
+    iterations: int | None,
     labels: tuple[str, ...] | None,
     color: str | None,
     resize: str | None,
@@ -41,6 +51,8 @@ def command(
 
     At the end: accuracy if the frames are labelled, invoke and link percentiles, frames per second and
     retransmissions. With --json one line each: hello, prediction, ..., summary.
+
+    With --protocol mlperf_tiny it drives any MLPerf Tiny firmware: labels from --model, else numbers.
 
     \b
     Examples: edgekit monitor --board host --source test/
@@ -60,6 +72,22 @@ def command(
         )
     opened = boards.load(board)
     flags = pipeline.ContractFlags(labels=labels, color=color, resize=resize, mean=mean, std=std)
+    if protocol == _mlperf.MLPERF_TINY:
+        _mlperf.monitor(
+            output,
+            opened,
+            port=port,
+            model=model,
+            flags=flags,
+            source=source,
+            count=count,
+            iterations=iterations,
+            confusion=confusion,
+            timeout_s=timeout_s,
+        )
+        return
+    if iterations is not None:
+        raise UsageError("--performance needs --protocol mlperf_tiny")
     loaded = pipeline.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     stream = pipeline.open_source(source, loaded.contract, count)

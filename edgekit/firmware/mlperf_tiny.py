@@ -16,7 +16,11 @@ MODELS = ("ad01", "ic01", "kws01", "sww01", "vww01")
 BAUD = 115200
 """The serial line's speed in performance and accuracy mode."""
 
-_BY_INPUT = {(1, 32, 32, 3): "ic01", (1, 96, 96, 3): "vww01", (1, 49, 10, 1): "kws01"}
+_BY_INPUT: dict[tuple[int, ...], str] = {
+    (1, 32, 32, 3): "ic01",
+    (1, 96, 96, 3): "vww01",
+    (1, 49, 10, 1): "kws01",
+}
 # Nothing that C, the runner (which looks for the closing bracket) or a terminal would misread.
 _VENDOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+-]{0,30}[A-Za-z0-9])?")
 
