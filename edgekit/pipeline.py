@@ -206,12 +206,16 @@ def installed_image(target: Board, protocol: str) -> FirmwareImage:
         UsageError: it speaks another protocol.
     """
     image = virtual_flash.installed(target)
+    _check_protocol(image, protocol)
+    return image
+
+
+def _check_protocol(image: FirmwareImage, protocol: str) -> None:
     if image.protocol != protocol:
         raise UsageError(
-            f"the firmware on '{target.id}' speaks the protocol '{image.protocol}', not '{protocol}'",
+            f"the firmware on '{image.board_id}' speaks the protocol '{image.protocol}', not '{protocol}'",
             f"pass --protocol {image.protocol} where the command has it, or flash the board again",
         )
-    return image
 
 
 @contextmanager
@@ -226,7 +230,10 @@ def open_line(
     if port is not None or target.emulator is None:
         yield port or "auto"
         return
-    running = RunningBoard(image or installed_image(target, protocol), target)
+    if image is None:
+        image = installed_image(target, protocol)
+    _check_protocol(image, protocol)
+    running = RunningBoard(image, target)
     try:
         yield lambda: SocketTransport(running.connect(), target.id)
     except DeviceError as error:

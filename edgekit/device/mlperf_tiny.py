@@ -68,8 +68,7 @@ class Replies:
         """Take what has arrived. Raises DeviceError if a reply is endless."""
         self._rest += data
         self._bytes += len(data)
-        *lines, rest = self._rest.split(b"\n")
-        self._rest = bytearray(rest)
+        *lines, self._rest = self._rest.split(b"\n") if b"\n" in data else [self._rest]
         for line in lines:
             # Bytes of a line that was just plugged in come before the first text.
             text = line.decode("ascii", "replace").strip("\r\0\ufffd")
