@@ -75,6 +75,7 @@ def test_boot(case: Case, board_id: str, tmp_path: Path) -> None:
         ("db load 1", ["m-[Expecting 1 bytes]"]),
         ("db load 193", ["Supplied buffer size 193 exceeds maximum of 192"]),
         ("db load 99999999999999", ["Supplied buffer size 2147483647 exceeds maximum of 192"]),
+        ("db load 2147483648", ["Supplied buffer size 2147483647 exceeds maximum of 192"]),
         ("db print", []),
         ("db 00ff", []),
         ("db zz", []),

@@ -12,7 +12,7 @@ from edgekit.emulator import RunningBoard
 
 WORDS = (
     *("name", "timestamp", "profile", "help", "db", "db load", "db print", "infer", "results", "-1", "0"),
-    *("1", "2", "192", "193", "9999999999", "-9999999999", "+3", "infer 2 1", "db load 20", "db load 192"),
+    *("1", "2", "192", "193", "2147483648", "-9999999999", "+3", "infer 2 1", "db load 20", "db load 192"),
 )
 
 
