@@ -14,6 +14,12 @@ _NAMES = """
     SpaceToDepth Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where
 """
 CONVERTIBLE = frozenset(_NAMES.split())
+# What exporters compute shapes and masks with; simplifying leaves none of it when all sizes are fixed.
+_SHAPE_NAMES = """
+    And ConstantOfShape CumSum Equal Floor Ceil GatherElements GatherND GreaterOrEqual LessOrEqual Mod Neg
+    NonZero Not OneHot Or Range ReduceProd ReduceSum ScatterND Shape Sign Size Sum Tile Trilu
+"""
+FOLDABLE = frozenset(_SHAPE_NAMES.split())
 _INSTEAD = {
     "ArgMax": "leave it out and export the scores; edgekit sorts them itself",
     "DequantizeLinear": "export the float model; edgekit quantises it",
@@ -42,12 +48,16 @@ _INSTEAD = {
 _OTHERWISE = "replace it in the model with convolutions, ReLU, pooling or additions"
 
 
-def check(proto: Any, name: str) -> None:
-    """Raise UnsupportedOpError that lists every operator of the model that cannot become int8 TFLite."""
+def check(proto: Any, name: str, *, simplified: bool) -> None:
+    """Raise UnsupportedOpError that lists every operator of the model that cannot become int8 TFLite.
+
+    Before simplifying, operators that may fold into constants pass.
+    """
+    known = CONVERTIBLE if simplified else CONVERTIBLE | FOLDABLE
     found: Counter[str] = Counter()
     where: dict[str, str] = {}
     for node in proto.graph.node:
-        if node.domain in ("", "ai.onnx") and node.op_type in CONVERTIBLE:
+        if node.domain in ("", "ai.onnx") and node.op_type in known:
             continue
         kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
         found[kind] += 1

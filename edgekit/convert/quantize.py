@@ -1,5 +1,6 @@
 """An ONNX classifier and real images become an int8 .tflite that carries its contract."""
 
+import importlib.util
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +17,27 @@ from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.recipe import Recipe
 from edgekit.data.frames import spread
 from edgekit.data.randomness import looks_random, random_error
-from edgekit.errors import ModelError, UnsupportedOpError, UsageError
+from edgekit.errors import MissingExtraError, ModelError, UnsupportedOpError, UsageError
 from edgekit.graph import label_metadata, metadata, tflite
 from edgekit.graph.ir import DType, Graph
 from edgekit.oracle import Oracle, oracle_version
 
+# All that the conversion imports; onnx2tf declares almost none of what it needs.
+_PACKAGES = (
+    "onnx",
+    "onnxruntime",
+    "onnxslim",
+    "tensorflow",
+    "tf_keras",
+    "onnx2tf",
+    "onnx_graphsurgeon",
+    "sng4onnx",
+    "psutil",
+    "h5py",
+    "flatbuffers",
+    "requests",
+    "ai_edge_litert",
+)
 _CHECKED = 4
 """Frames by which the Keras model is held against the ONNX model."""
 _TOLERANCE = 1e-3
@@ -78,6 +95,7 @@ def quantize(
         MissingExtraError: a package of the extra `convert` is not installed.
     """
     tell = progress or (lambda _: None)
+    _check_packages()
     _check_request(model, pixels, recipe)
     oracle = oracle_version()
     chosen = pixels[spread(len(pixels), recipe.max_images)]
@@ -117,6 +135,13 @@ def quantize(
         snr_db=ratio,
         notes=notes,
     )
+
+
+def _check_packages() -> None:
+    """Find a missing package before TensorFlow's import has taken its seconds."""
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "convert", "quantising a model")
 
 
 def _check_request(model: OnnxModel, pixels: NDArray[np.uint8], recipe: Recipe) -> None:

@@ -111,6 +111,7 @@ class Session:
     def reconnected(self, reason: str, now: float) -> None:
         """Greet again because the line was opened anew; `reason` becomes a note."""
         self.statistics.reconnections += 1
+        self._count_reopening(reason)
         self._notes.append(Note(NoteKind.RECONNECTED, reason))
         self._decoder = wire.Decoder()
         self._greet(now)
@@ -202,15 +203,18 @@ class Session:
 
     def _reopen(self, reason: str, now: float) -> None:
         self.statistics.resets += 1
+        self._count_reopening(reason)
+        again = 0 if self._outbox is None else self._outbox.started
+        self._notes.append(Note(NoteKind.RESET, f"{reason}; {again} frame(s) are sent again"))
+        self._greet(now)
+
+    def _count_reopening(self, reason: str) -> None:
         self._reopens += 1
         if self._reopens > _MAX_REOPENS:
             raise DeviceError(
                 f"{reason}, for the {self._reopens}th time without answering a frame in between",
                 "it may restart while it computes: look at its power supply and its stack reserve",
             )
-        again = 0 if self._outbox is None else self._outbox.started
-        self._notes.append(Note(NoteKind.RESET, f"{reason}; {again} frame(s) are sent again"))
-        self._greet(now)
 
     def _greet(self, now: float) -> None:
         self._open = False

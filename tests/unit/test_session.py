@@ -245,6 +245,17 @@ def test_a_device_that_always_restarts_is_given_up() -> None:
             session.feed(hello(101 + attempt - 1) + hello(0), 0.1 * attempt)
 
 
+def test_a_device_that_crashes_on_every_frame_is_given_up() -> None:
+    session = opened()
+    session.submit(FRAME, PIXELS, 0.0)
+    with pytest.raises(DeviceError, match="the line was closed, for the 6th time"):
+        for attempt in range(10):
+            session.reconnected("the line was closed", 0.1 * attempt)
+            session.bytes_to_send(0.1 * attempt)
+            session.feed(hello(101 + attempt), 0.1 * attempt)
+    assert session.statistics.reconnections == 6
+
+
 def test_a_device_that_only_ever_boots_is_given_up() -> None:
     session = Session(1, 0.0, timeout_s=2.0)
     with pytest.raises(DeviceError, match="silent for 2 s"):

@@ -107,9 +107,9 @@ static size_t send_frame(uint32_t seq) {
         body[0] = type;
         put_u32(body + 1, seq);
         put_u32(body + 5, offset);
-        put_u32(body + 9, ek_crc32_backwards(frame, sizeof frame) ^ wrong);
+        put_u32(body + 9, ek_crc32(0, frame, sizeof frame, true) ^ wrong);
         memcpy(body + 13, frame + offset, count);
-        put_u32(body + 13 + count, ek_crc32(0, body, 13 + count));
+        put_u32(body + 13 + count, ek_crc32(0, body, 13 + count, false));
         line[0] = 0;
         const size_t size = stuff(body, 17 + count, line + 1);
         line[1 + size] = 0;
@@ -131,7 +131,7 @@ static size_t send_something(uint8_t *body, uint8_t *line) {
         }
     } else {
         const size_t length = make_body(body);
-        put_u32(body + length, ek_crc32(0, body, length));
+        put_u32(body + length, ek_crc32(0, body, length, false));
         line[0] = 0;
         size = 1 + stuff(body, length + 4, line + 1);
         line[size++] = 0;
