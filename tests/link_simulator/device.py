@@ -35,6 +35,12 @@ def app_sources() -> list[Path]:
     return [app / "ek_frame.c", app / "ek_app.c"]
 
 
+def app_folders() -> list[Path]:
+    """Return the folders of its headers: its own, and what all protocols share."""
+    app = resources.firmware_templates() / "app"
+    return [app / "edgekit", app]
+
+
 def compile_device(
     out: Path,
     *,
@@ -44,7 +50,7 @@ def compile_device(
 ) -> Path:
     """Compile the device code and the test's model with a port: by default a library with the test's."""
     sources = [*app_sources(), HERE / "model.c", *port]
-    folders = {f"-I{path.parent}" for path in (*sources, app_sources()[0].parent)}
+    folders = {f"-I{folder}" for folder in (*(path.parent for path in sources), *app_folders())}
     settings = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command = [*compiler(), *WARNINGS, *options, *settings, *sorted(folders)]
     process.run([*command, *map(str, sources), "-o", str(out)])
