@@ -50,7 +50,8 @@ def assemble(model: "GeneratedModel", board: Board, *, debug: bool = False) -> F
     kernels, runtime = _runtime(templates / "runtime", board, {s.kernel for s in model.steps if s.kernel})
     files |= runtime
     files |= _tree(templates / "app", "app/")
-    files |= _tree(templates / board.build.template, "")
+    for folder in (*board.build.shared, board.build.template):
+        files |= _tree(templates / folder, "")
     files = _render(files, board, debug)
     for name in files:
         if not manifest.is_safe(name) or name == manifest.NAME:

@@ -180,25 +180,40 @@ static uint8_t send_trace(void) {
 
 /* Raw pixels become the model's int8 input by the contract's table; tensors are taken as they are.
  */
-static void load_input(const frame_buffer *frame) {
+static void load_input(const uint8_t *frame, bool pixels) {
     uint8_t *input = app.arena + EK_MODEL_INPUT_OFFSET;
 #if EK_MODEL_TABLES > 0
-    if (frame->type == CHUNK_PIXELS) {
+    if (pixels) {
 #if !EK_MODEL_TABLE_IDENTITY
         size_t channel = 0;
 #endif
         for (size_t i = 0; i < EK_MODEL_INPUT_BYTES; i++) {
 #if EK_MODEL_TABLE_IDENTITY
-            input[i] = frame->data[i] ^ 0x80u; /* pixel - 128 */
+            input[i] = frame[i] ^ 0x80u; /* pixel - 128 */
 #else
-            input[i] = (uint8_t)ek_model_table[channel][frame->data[i]];
+            input[i] = (uint8_t)ek_model_table[channel][frame[i]];
             channel = channel + 1u < EK_MODEL_TABLES ? channel + 1u : 0u;
 #endif
         }
         return;
     }
+#else
+    (void)pixels;
 #endif
-    memcpy(input, frame->data, EK_MODEL_INPUT_BYTES);
+    memcpy(input, frame, EK_MODEL_INPUT_BYTES);
+}
+
+const int8_t *ek_app_classify(const uint8_t *frame, bool pixels, ek_app_times *times) {
+    const uint64_t start = ek_port_ticks();
+    load_input(frame, pixels);
+    const uint64_t loaded = ek_port_ticks();
+    ek_model_run(app.arena);
+    times->invoke = ek_port_ticks() - loaded;
+    times->preprocess = loaded - start;
+#ifdef EK_TRACE
+    app.traced = true;
+#endif
+    return (const int8_t *)(app.arena + EK_MODEL_OUTPUT_OFFSET);
 }
 
 static void run(const frame_buffer *frame) {
@@ -208,18 +223,13 @@ static void run(const frame_buffer *frame) {
     }
     answer *result = &app.answers[app.next_answer];
     app.next_answer = (app.next_answer + 1u) % EK_FRAME_BUFFERS;
-    const uint64_t start = ek_port_ticks();
-    load_input(frame);
-    const uint64_t loaded = ek_port_ticks();
-    ek_model_run(app.arena);
-    result->invoke_ticks = ek_port_ticks() - loaded;
-    result->preprocess_ticks = loaded - start;
+    ek_app_times times;
+    memcpy(result->scores, ek_app_classify(frame->data, frame->type == CHUNK_PIXELS, &times),
+           sizeof result->scores);
+    result->invoke_ticks = times.invoke;
+    result->preprocess_ticks = times.preprocess;
     result->sequence = frame->sequence;
     result->valid = true;
-    memcpy(result->scores, app.arena + EK_MODEL_OUTPUT_OFFSET, sizeof result->scores);
-#ifdef EK_TRACE
-    app.traced = true;
-#endif
     send_prediction(result);
 }
 
