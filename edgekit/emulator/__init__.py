@@ -5,12 +5,14 @@
         line = running.connect()                              # power on
         line = running.connect()                              # power off and on: a new process
 
-The board holds one end of a socket pair as its stdin and stdout. When the other end closes, by this
-process or by its death of any kind, the firmware reads the end of its line and exits.
+The board's serial line is one end of a socket pair: stdin and stdout of a firmware that is a process, the
+UART of one that runs in QEMU. A board never outlives its user, however that one ends: a process reads the
+end of its line and exits, and QEMU is killed by the kernel with the thread that started it (Linux).
 """
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -18,36 +20,36 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Self
 
-from edgekit.board import Board
-from edgekit.errors import ToolError, UsageError
+from edgekit.board import Board, EmulatorKind
+from edgekit.emulator import qemu
+from edgekit.errors import FaultError, ToolError, UsageError
 from edgekit.firmware.image import FirmwareImage
 
 # How long the firmware may take to see that its line was cut: one inference and the report of a sanitizer.
 _ORDERLY_S = 5.0
 _LAST_LINES = 20
 _LAST_BYTES = 65536
+_CRASHES = tuple(-s for s in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))
 
 
 class RunningBoard:
     """A virtual board: `connect` turns it on (again), `close` turns it off.
 
     Raises:
-        UsageError: the board is not a virtual one.
-        ToolError: the image was built for another board.
+        UsageError: the board is not a virtual one, or one that nothing here can run.
+        ToolError: the image was built for another board, or QEMU is missing or too old.
     """
 
     def __init__(self, image: FirmwareImage, board: Board) -> None:
-        if board.emulator is None:
-            raise UsageError(
-                f"the board '{board.id}' is not a virtual one, so edgekit cannot start it",
-                "name the serial port of the real board with --port",
-            )
+        check_runnable(board)
         if image.board_id != board.id:
             raise ToolError(
                 f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
                 f"run `edgekit generate` and `edgekit build` for --board {board.id}",
             )
         self._image = image
+        self._board = board
+        self._qemu = qemu.find(board.emulator) if _in_qemu(board) else None
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._errors: IO[bytes] | None = None
@@ -57,19 +59,18 @@ class RunningBoard:
     def connect(self) -> socket.socket:
         """Turn the board off, if it is on, and on; return the host's end of its serial line.
 
-        The socket is closed when the board is turned off. Raises ToolError if the image cannot be run.
+        The socket is closed when the board is turned off.
+
+        Raises:
+            FaultError: the firmware that ran until now has crashed: to start it again would hide that.
+            ToolError: the image cannot be run, or QEMU has ended by itself.
         """
         self.close()
+        self.check()
         ours, theirs = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes it
         try:
-            self._process = subprocess.Popen(
-                [str(self._image.path.absolute())],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=errors,
-                process_group=0,  # Ctrl-C is for the user of the board
-            )
+            self._process = self._start(theirs, errors)
         except OSError as error:
             ours.close()
             errors.close()
@@ -82,6 +83,37 @@ class RunningBoard:
         self._line, self._errors = ours, errors
         return ours
 
+    def _start(self, line: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        if self._qemu is None:
+            return subprocess.Popen(
+                [str(self._image.path.absolute())],
+                stdin=line.fileno(),
+                stdout=line.fileno(),
+                stderr=errors,
+                process_group=0,  # Ctrl-C is for the user of the board
+            )
+        arguments = ["-chardev", f"socket,id=serial,fd={line.fileno()}", "-serial", "chardev:serial"]
+        return self._qemu.start(self._board, self._image.path, arguments, errors, inherit=(line.fileno(),))
+
+    def check(self) -> None:
+        """Say how the firmware ended, if it did so by itself and not in order.
+
+        Raises:
+            FaultError: it crashed; the message has what it said of its registers.
+            ToolError: QEMU ended for a reason of its own.
+        """
+        code = self.exit_code()
+        if code is None:
+            return
+        words = f":\n{self.last_words()}" if self.last_words() else " without a word"
+        if code in _CRASHES or code == qemu.FAULT_EXIT or (self._qemu is None and code > 0):
+            raise FaultError(
+                f"the firmware on '{self._board.id}' has crashed (exit code {code}){words}",
+                f"`addr2line -e {self._image.path} PC` names the line of an address",
+            )
+        if code > 0:
+            raise ToolError(f"'{self._board.emulator.program}' ended with exit code {code}{words}", qemu.HINT)
+
     def close(self) -> None:
         """Turn the board off: cut its line, and end the process if that does not."""
         if self._process is None or self._line is None or self._errors is None:
@@ -90,11 +122,13 @@ class RunningBoard:
             self._line.shutdown(socket.SHUT_RDWR)
         self._line.close()
         try:
-            self._process.wait(_ORDERLY_S)
+            if self._qemu is None:
+                self._process.wait(_ORDERLY_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            # Also on Ctrl-C during the wait.
+            # Also on Ctrl-C during the wait. QEMU has nothing to put in order; if it was ending by itself, its
+            # exit code stays what it was.
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
@@ -131,6 +165,24 @@ class RunningBoard:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def check_runnable(board: Board) -> None:
+    """Refuse a board that edgekit cannot run itself. Raises UsageError."""
+    if board.emulator is None:
+        raise UsageError(
+            f"the board '{board.id}' is not a virtual one, so edgekit cannot start it",
+            "name the serial port of the real board with --port",
+        )
+    if board.emulator.kind is EmulatorKind.NONE:
+        raise UsageError(
+            f"the board '{board.id}' is compiled and linked only: no emulator of its {board.soc.cpu} is known",
+            "name the serial port of a real board with --port, or choose another one of `edgekit boards`",
+        )
+
+
+def _in_qemu(board: Board) -> bool:
+    return board.emulator is not None and board.emulator.kind is EmulatorKind.QEMU
 
 
 @contextlib.contextmanager
