@@ -17,9 +17,11 @@ from typing import Any
 
 from edgekit.errors import ModelError, UsageError
 from edgekit.graph.ir import DType, Graph, Quantization
+from edgekit.json_object import JsonObject
 
 METADATA_NAME = "edgekit.contract"
 SCHEMA = 1
+MAX_CLASSES = 1 << 16
 
 
 class Color(StrEnum):
@@ -274,7 +276,14 @@ def check_classifier(graph: Graph) -> tuple[Any, Any]:
                 f"the model's {word} '{tensor.name}' has shape {list(tensor.shape)}; the batch must be 1",
                 "export the model with a fixed batch of 1",
             )
-    return graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
+    source, target = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
+    if target.elements > MAX_CLASSES:
+        raise ModelError(
+            f"the model's output '{target.name}' has {target.elements} values; "
+            f"edgekit takes classifiers of at most {MAX_CLASSES} classes",
+            "export the classifier alone",
+        )
+    return source, target
 
 
 def from_json(raw: bytes) -> Contract:
@@ -283,7 +292,7 @@ def from_json(raw: bytes) -> Contract:
         root = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"the model's contract is not JSON: {error}") from error
-    reader = _Reader(root, "contract")
+    reader = JsonObject(root, "contract")
     if reader.integer("schema", 1, 1 << 16) != SCHEMA:
         raise ModelError(
             f"the model's contract has schema {reader.value['schema']}, this edgekit reads schema {SCHEMA}",
@@ -355,9 +364,9 @@ def _to_dict(contract: Contract) -> dict[str, Any]:
 
 
 def _unprintable(texts: tuple[str, ...]) -> str | None:
-    """Return the first text that a terminal or a file cannot take: control characters, half surrogates."""
+    """Return the first text with control characters, line breaks or half surrogates."""
     for text in texts:
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
             return text
     return None
 
@@ -381,83 +390,3 @@ def check_preprocess(preprocess: Preprocess, shape: tuple[int, ...]) -> None:
         not (math.isfinite(v) and v > 0) for v in preprocess.std
     ):
         raise UsageError(f"mean {preprocess.mean} must be finite and std {preprocess.std} above 0")
-
-
-def _real(value: int | float) -> float:
-    """Return a JSON number as a float; integers beyond its range become infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads typed fields out of parsed JSON and names the field that is wrong."""
-
-    value: Any
-    path: str
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.value, dict):
-            raise ModelError(f"{self.path} must be an object")
-
-    def _get(self, key: str, kinds: tuple[type, ...], what: str) -> Any:
-        found = self.value.get(key)
-        if not isinstance(found, kinds) or isinstance(found, bool):
-            shown = "a list or object" if isinstance(found, list | dict) else json.dumps(found)[:60]
-            raise ModelError(f"{self.path}.{key} must be {what}, not {shown}")
-        return found
-
-    def child(self, key: str) -> "_Reader":
-        return _Reader(self.value.get(key), f"{self.path}.{key}")
-
-    def string(self, key: str) -> str:
-        return str(self._get(key, (str,), "a string"))
-
-    def choice(self, key: str, allowed: list[str]) -> str:
-        found = self.string(key)
-        if found not in allowed:
-            raise ModelError(f"{self.path}.{key} must be one of {', '.join(allowed)}, not '{found[:60]}'")
-        return found
-
-    def integer(self, key: str, low: int, high: int) -> int:
-        found: int = self._get(key, (int,), "an integer")
-        if not low <= found <= high:
-            raise ModelError(f"{self.path}.{key} must be in {low}..{high}")
-        return found
-
-    def number(self, key: str) -> float:
-        found = _real(self._get(key, (int, float), "a number"))
-        if not (math.isfinite(found) and found > 0):
-            raise ModelError(f"{self.path}.{key} must be a positive finite number, not {found}")
-        return found
-
-    def numbers(self, key: str) -> tuple[float, ...]:
-        found = self._get(key, (list,), "a list of numbers")
-        if len(found) > 16 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in found):
-            raise ModelError(f"{self.path}.{key} must be a list of at most 16 numbers")
-        return tuple(_real(v) for v in found)
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        found = self._get(key, (list,), "a list of strings")
-        if not all(isinstance(v, str) for v in found):
-            raise ModelError(f"{self.path}.{key} must be a list of strings")
-        return tuple(found)
-
-    def shape(self, key: str) -> tuple[int, ...]:
-        found = self._get(key, (list,), "a list of sizes")
-        if not 1 <= len(found) <= 8 or not all(isinstance(v, int) and not isinstance(v, bool) for v in found):
-            raise ModelError(f"{self.path}.{key} must be a list of 1 to 8 integers")
-        if any(not 1 <= v <= 1 << 24 for v in found):
-            raise ModelError(f"{self.path}.{key} has sizes outside 1..16777216")
-        return tuple(found)
-
-    def base64(self, key: str, size: int) -> bytes:
-        try:
-            found = base64.b64decode(self.string(key), validate=True)
-        except ValueError as error:
-            raise ModelError(f"{self.path}.{key} is not base64: {error}") from error
-        if len(found) != size:
-            raise ModelError(f"{self.path}.{key} has {len(found)} bytes, {size} are needed")
-        return found

@@ -72,12 +72,7 @@ def load_model(path: Path | str, flags: ContractFlags | None = None) -> Model:
         UsageError: the flags contradict the model.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"cannot read the model '{path}': {error.strerror}", "make one with `edgekit quantize`"
-        ) from error
+    content = tflite.read_bytes(path)
     graph = tflite.parse(content, path.stem)
     agreed = _with_flags(graph, contract.of(graph), flags or ContractFlags())
     return Model(path, content, graph, agreed, model_digest(graph))

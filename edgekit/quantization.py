@@ -84,11 +84,6 @@ def quantize(
         raise UsageError("max_drop needs evaluation data", "pass --eval DATA with labelled images")
     broken = data.OnBroken(on_broken)
     source = load.load_model(Path(model), builder=builder, trust_pickle=trust_pickle, size=size)
-    if size is not None and size != source.size:
-        raise UsageError(
-            f"'{source.name}' takes {source.size[0]}x{source.size[1]}, not {size[0]}x{size[1]}",
-            "leave out --size for an ONNX model",
-        )
     preprocess = _preprocess(source, color, resize, mean, std)
     chosen = tuple(labels) if labels is not None else None
     images = _open(calibration, None)

@@ -28,7 +28,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        found: click.Command = importlib.import_module(f"edgekit.cli.{cmd_name}").command
+        module: Any = importlib.import_module(f"edgekit.cli.{cmd_name}")
+        found: click.Command = module.command
         return found
 
     def resolve_command(

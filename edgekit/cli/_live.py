@@ -229,14 +229,15 @@ def print_summary(output: Output, tally: Tally, device: "Device") -> None:
         return
     if tally.accuracy is not None:
         output.text(f"\naccuracy   {tally.accuracy * 100:.2f} %  ({tally.correct} of {tally.labelled})")
+    # Link times are real time on every board; invoke times are in the device's own unit.
     rows = (
-        ("invoke", percentiles(tally.invoke), lambda v: duration(v, tally.unit)),
-        ("link", percentiles(tally.link_s), lambda v: f"{v * 1e3:.3f} ms"),
+        ("invoke", percentiles(tally.invoke), tally.unit),
+        ("link", percentiles(s * 1e6 for s in tally.link_s), "microseconds"),
     )
     output.text(f"\n{'':10} {'min':>12} {'p50':>12} {'p95':>12} {'max':>12}")
-    for name, found, said in rows:
+    for name, found, unit in rows:
         assert found is not None
-        cells = (said(found.min), said(found.p50), said(found.p95), said(found.max))
+        cells = (duration(v, unit) for v in (found.min, found.p50, found.p95, found.max))
         output.text(f"{name:10} " + " ".join(f"{cell:>12}" for cell in cells))
     statistics = device.statistics
     output.text(

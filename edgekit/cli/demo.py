@@ -47,6 +47,7 @@ def command(output: Output, target: Path, count: int) -> None:
             progress=progress,
         )
     _quantize_report.render(output, report)
+    output.event({"schema": SCHEMA, "type": "quantize", **_quantize_report.fields(report)})
     output.talk("3/5 generate and build the firmware")
     model = pipeline.load_model(path)
     made = pipeline.generate_project(model, board, target / "firmware")

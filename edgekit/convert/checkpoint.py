@@ -83,7 +83,7 @@ def find_weights(content: Any, path: Path) -> tuple[dict[str, Any], str]:
     if weights := _tensors(content):
         return weights, ""
     for key in _KEYS:
-        inner = content.get(key)
+        inner: Any = content.get(key)
         if hasattr(inner, "state_dict"):
             inner = inner.state_dict()
         if isinstance(inner, Mapping) and (weights := _tensors(inner)):

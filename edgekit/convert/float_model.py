@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edgekit.contract import Preprocess
 from edgekit.convert.onnx_model import OnnxModel
+from edgekit.convert.silence import captured
 from edgekit.errors import EdgekitError, MissingExtraError, ModelError
 
 
@@ -21,7 +22,8 @@ def session(proto: bytes, name: str) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+        with captured("ONNX Runtime"):
+            return onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise _cannot_run(name, error) from error
 
@@ -61,7 +63,9 @@ def normalise(pixels: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.f
 
 def _cannot_run(name: str, error: Exception) -> EdgekitError | Exception:
     """Make a ModelError of what ONNX Runtime raised; its exceptions have only `Exception` in common."""
-    if not type(error).__module__.startswith("onnxruntime") and not isinstance(error, RuntimeError):
+    if not type(error).__module__.startswith("onnxruntime") and not isinstance(
+        error, RuntimeError | ValueError
+    ):
         return error
     reason = str(error).strip().splitlines()[0]
     return ModelError(f"ONNX Runtime cannot run '{name}': {reason}", "export the model again")

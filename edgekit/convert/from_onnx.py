@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgekit.convert import onnx_ops
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.errors import MissingExtraError, ModelError, UsageError
 
@@ -21,6 +22,7 @@ def load(path: Path, *, size: tuple[int, int] | None = None) -> OnnxModel:
 
     Raises:
         ModelError: damaged; not one float image input and one output; axes left open.
+        UnsupportedOpError: listing every operator that cannot be converted.
         UsageError: `size` contradicts the model.
         MissingExtraError: onnx is not installed.
     """
@@ -50,6 +52,8 @@ def parse(
             f"'{name}' is no readable ONNX model: {error}", "export or download the model again"
         ) from error
     _read_external(proto, folder, name)
+    _check_text(proto, name)
+    onnx_ops.check(proto, name, simplified=False)
     source, classes, channels_last = _fix_shapes(proto, name, size)
     _check(proto, name)
     shape = tuple(dim.dim_value for dim in source.type.tensor_type.shape.dim)
@@ -71,6 +75,17 @@ def import_onnx() -> Any:
     except ImportError as error:
         raise MissingExtraError("onnx", "convert", "quantising a model") from error
     return onnx
+
+
+def _check_text(proto: Any, name: str) -> None:
+    """Raise ModelError if a name is not UTF-8; protobuf hands such names out as bytes."""
+    graph = proto.graph
+    named = (*graph.input, *graph.output, *graph.initializer, *graph.node)
+    texts = [value.name for value in named]
+    for node in graph.node:
+        texts += [node.op_type, node.domain, *node.input, *node.output]
+    if not all(isinstance(text, str) for text in texts):
+        raise ModelError(f"'{name}' is damaged: a name in it is not text", "export or download it again")
 
 
 def _check(proto: Any, name: str) -> None:
@@ -110,8 +125,9 @@ def _fix_shapes(proto: Any, name: str, size: tuple[int, int] | None) -> tuple[An
             "images have 1 or 3 channels",
             "export the model with the shape [1, C, H, W]",
         )
+    given = _shape(dims)
     _fix_batch(dims[0], source.name, name)
-    _fix_size((dims[1], dims[2]) if channels_last else (dims[2], dims[3]), source, name, size)
+    _fix_size((dims[1], dims[2]) if channels_last else (dims[2], dims[3]), source.name, given, name, size)
     return source, _fix_output(proto, name), channels_last
 
 
@@ -134,19 +150,20 @@ def _fix_batch(dim: Any, source: str, name: str) -> None:
     dim.dim_value = 1
 
 
-def _fix_size(dims: tuple[Any, Any], source: Any, name: str, size: tuple[int, int] | None) -> None:
+def _fix_size(
+    dims: tuple[Any, Any], source: str, given: str, name: str, size: tuple[int, int] | None
+) -> None:
     found = tuple(dim.dim_value for dim in dims)
     if size is None and min(found) < 1:
         raise ModelError(
-            f"the input '{source.name}' of '{name}' has the open shape "
-            f"{_shape(source.type.tensor_type.shape.dim)}",
+            f"the input '{source}' of '{name}' has the open shape {given}",
             "say its height and width with --size HxW, or export the model with a fixed size",
         )
     for dim, have, want in zip(dims, found, size or found, strict=True):
         if have > 0 and have != want:
             raise UsageError(
-                f"--size {want} contradicts '{name}', whose input has the fixed shape "
-                f"{_shape(source.type.tensor_type.shape.dim)}",
+                f"--size {'x'.join(map(str, size or ()))} contradicts '{name}', "
+                f"whose input has the fixed shape {given}",
                 "leave --size out",
             )
         dim.Clear()

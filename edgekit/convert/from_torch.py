@@ -48,7 +48,7 @@ def load(
             module, own_size = _load_exported(path)
             if size is not None and own_size is not None and size != own_size:
                 raise UsageError(
-                    f"--size {size} contradicts '{path}', which was exported for {own_size}",
+                    f"--size {_by(size)} contradicts '{path}', which was exported for {_by(own_size)}",
                     "leave --size out",
                 )
             size = size or own_size
@@ -134,6 +134,10 @@ def _load_exported(path: Path) -> tuple[Any, tuple[int, int] | None]:
     if len(shapes) == 1 and len(shapes[0]) == 4 and all(isinstance(side, int) for side in shapes[0][2:]):
         return module, (int(shapes[0][2]), int(shapes[0][3]))
     return module, None
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _load_file(read: Any, path: Path) -> Any:

@@ -31,7 +31,7 @@ def simplify(model: OnnxModel) -> Any:
         raise ModelError(
             f"simplifying '{model.name}' failed: {type(error).__name__}: {error}", "export the model again"
         ) from error
-    onnx_ops.check(slim, model.name)
+    onnx_ops.check(slim, model.name, simplified=True)
     _rewrite_hard_sigmoid(slim)
     return slim
 

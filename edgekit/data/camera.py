@@ -29,11 +29,15 @@ def frames(number: int, preprocess: Preprocess, size: tuple[int, int]) -> Iterat
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
-            raise DataError(f"camera {number} cannot be opened", "is it plugged in, and used by nothing else?")
+            raise DataError(
+                f"camera {number} cannot be opened", "is it plugged in, and used by nothing else?"
+            )
         while True:
             there, picture = camera.read()
             if not there:
                 raise DataError(f"camera {number} stopped delivering pictures")
-            yield prepare(np.ascontiguousarray(picture[:, :, ::-1]), size, preprocess.color, preprocess.resize)
+            yield prepare(
+                np.ascontiguousarray(picture[:, :, ::-1]), size, preprocess.color, preprocess.resize
+            )
     finally:
         camera.release()

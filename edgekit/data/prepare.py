@@ -53,8 +53,8 @@ def open_image(path: Path) -> "PillowImage":
     Raises:
         DataError: the file is no image, is damaged, or unfolds to more pixels than Pillow deems safe.
     """
-    from PIL import UnidentifiedImageError
     from PIL import Image as pillow
+    from PIL import UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -106,6 +106,8 @@ def _to_color(image: "PillowImage", color: Color) -> "PillowImage":
             f"an image has pixels of mode '{image.mode}', which have no range", "convert it to 8 bits"
         )
     if image.has_transparency_data:
+        # "La" (premultiplied) converts to nothing but "LA".
+        image = image.convert("LA") if image.mode == "La" else image
         image = image.convert("RGBA")
         black = pillow.new("RGBA", image.size, (0, 0, 0, 255))
         image = pillow.alpha_composite(black, image)

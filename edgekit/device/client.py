@@ -41,8 +41,9 @@ class Prediction:
     invoke_ticks: int
     """In the unit that `Device.hello.unit` names."""
     link_s: float
-    """From the frame's first byte to its answer, without the device's own time if that is known in
-    microseconds. With a second frame under way it includes the wait for the one before."""
+    """What the link took: the time to the answer from the frame's first byte, or from the answer before it
+    if that came later (the frame then waited for the device), less the device's own time if that is known
+    in microseconds. Over a run, link and device times add up to the time that passed."""
     retransmissions: int
 
 
@@ -68,6 +69,7 @@ class Device:
         self._backlog = bytearray()
         self._looked_at = time.monotonic()
         self._broken_at: float | None = None
+        self._answered_at = 0.0
         self._labels: tuple[str, ...] = ()
 
     @classmethod
@@ -233,7 +235,8 @@ class Device:
         answer = result.answer
         scores = np.frombuffer(answer.scores, np.int8)
         index = int(np.argmax(scores))
-        spent = result.answered_at - result.first_byte_at
+        spent = result.answered_at - max(result.first_byte_at, self._answered_at)
+        self._answered_at = max(self._answered_at, result.answered_at)
         if self.hello.unit is Unit.MICROSECONDS:
             spent -= (answer.preprocess_ticks + answer.invoke_ticks) / 1e6
         return Prediction(
@@ -291,7 +294,7 @@ class Device:
         if time.monotonic() > deadline:
             raise error
         self._looked_at = time.monotonic()
-        self._session.reconnected(f"{error.message}; opened it again", self._looked_at)
+        self._session.reconnected(f"{error.message} and was opened again", self._looked_at)
 
 
 def _new_session(timeout_s: float) -> Session:

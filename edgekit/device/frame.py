@@ -24,6 +24,7 @@ _ACK = struct.Struct("<III")
 _ANSWER = struct.Struct("<IQQI")
 _FAULT = struct.Struct("<IIB")
 _CRC = struct.Struct("<I")
+_PRINTABLE = frozenset(b"\t\r\n\x1b") | frozenset(range(0x20, 0x7F))
 _MIN_SEGMENT = 6  # one COBS code byte, a type and the CRC
 
 
@@ -107,9 +108,10 @@ class Noise:
     @property
     def text(self) -> str:
         """The bytes as text if that is what they are, else an empty string."""
-        text = self.data.decode("ascii", "replace").strip("\r\n\ufffd ")
-        printable = sum(character.isprintable() or character in "\r\n\t\x1b" for character in text)
-        return text if len(text) > 2 and printable >= 0.9 * len(self.data) else ""
+        data = self.data.strip(b"\r\n ")
+        text = data.decode("ascii", "replace")
+        printable = sum(byte in _PRINTABLE for byte in data)
+        return text if len(text) > 2 and printable >= 0.9 * len(data) else ""
 
 
 Packet = HelloPacket | Ack | Answer | Fault | Trace

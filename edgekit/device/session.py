@@ -111,6 +111,7 @@ class Session:
     def reconnected(self, reason: str, now: float) -> None:
         """Greet again because the line was opened anew; `reason` becomes a note."""
         self.statistics.reconnections += 1
+        self._count_reopening(reason)
         self._notes.append(Note(NoteKind.RECONNECTED, reason))
         self._decoder = wire.Decoder()
         self._greet(now)
@@ -162,7 +163,7 @@ class Session:
                 self._outbox = Outbox(hello, self.statistics)
             hello.check(self.hello.identity())
             self._open = True
-            self._heard_at = now
+            self.resume(now)
             self._request_at, self._requests = now, 0
 
     def _on_reply(self, packet: wire.Ack | wire.Answer | wire.Fault, outbox: Outbox, now: float) -> None:
@@ -202,15 +203,18 @@ class Session:
 
     def _reopen(self, reason: str, now: float) -> None:
         self.statistics.resets += 1
+        self._count_reopening(reason)
+        again = 0 if self._outbox is None else self._outbox.started
+        self._notes.append(Note(NoteKind.RESET, f"{reason}; {again} frame(s) are sent again"))
+        self._greet(now)
+
+    def _count_reopening(self, reason: str) -> None:
         self._reopens += 1
         if self._reopens > _MAX_REOPENS:
             raise DeviceError(
                 f"{reason}, for the {self._reopens}th time without answering a frame in between",
                 "it may restart while it computes: look at its power supply and its stack reserve",
             )
-        again = 0 if self._outbox is None else self._outbox.started
-        self._notes.append(Note(NoteKind.RESET, f"{reason}; {again} frame(s) are sent again"))
-        self._greet(now)
 
     def _greet(self, now: float) -> None:
         self._open = False
@@ -271,7 +275,7 @@ class Session:
         if received and not self.statistics.packets:
             heard += ", but no packet of this protocol"
             if text := wire.Noise(self._last_noise or self._decoder.pending).text:
-                heard += f"; the last was '{text[-80:]}'"
+                heard += f"; the last was '{' '.join(text.split())[-80:]}'"
         raise DeviceError(
             f"the device has been silent for {self._timeout_s:g} s: {tried}, {heard}",
             "is edgekit's firmware on the board (edgekit flash), and is this its port and baud rate?",

@@ -3,6 +3,7 @@
 A transport reads while it writes: two ends that both only write would wait for each other for ever.
 """
 
+import contextlib
 import errno
 import os
 import selectors
@@ -117,28 +118,22 @@ class SerialTransport:
         """See `Transport`."""
         if self._descriptor is not None:
             return self._descriptor.exchange(data, timeout_s)
-        import serial
-
         # A URL or a Windows port cannot be waited for in both directions: small pieces, short waits.
         try:
             written = self._port.write(data[:_PIECE_BYTES]) if data else 0
             received = self._port.read(max(1, self._port.in_waiting)) if timeout_s > 0 or written else b""
             received += self._port.read(self._port.in_waiting) if received else b""
-        except (serial.SerialException, OSError, TypeError) as error:
+        except _serial_errors() as error:
             raise LineBrokenError(f"the line {self.name} broke: {error}") from error
         return written or 0, received
 
     def close(self) -> None:
         """See `Transport`. What has not left the computer yet is thrown away."""
-        import contextlib
-
-        import serial
-
         if self._descriptor is not None:
             self._descriptor.close()
-        with contextlib.suppress(serial.SerialException, OSError):
+        with contextlib.suppress(*_serial_errors()):
             self._port.reset_output_buffer()
-        with contextlib.suppress(serial.SerialException, OSError):
+        with contextlib.suppress(*_serial_errors()):
             self._port.close()
 
 
@@ -181,26 +176,36 @@ def _open_serial(url: str, settings: Serial) -> Any:
         port.dtr = settings.dtr
         port.rts = settings.rts
         port.open()
-    except (serial.SerialException, OSError) as error:
+    except _serial_errors() as error:
         raise _port_error(url, error) from error
     except ValueError as error:
         raise PortError(f"the port '{url}' cannot be opened: {error}") from error
     return port
 
 
-def _port_error(url: str, error: OSError) -> PortError:
+def _serial_errors() -> tuple[type[Exception], ...]:
+    """Return what pyserial raises when a port fails: on POSIX also termios' own, which is no OSError."""
+    if os.name != "posix":
+        return (OSError,)
+    import termios
+
+    return (OSError, termios.error)
+
+
+def _port_error(url: str, error: Exception) -> PortError:
     text = str(error)
-    if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in text:
+    number = error.errno if isinstance(error, OSError) else error.args[0] if error.args else None
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in text:
         return PortError(
             f"there is no port '{url}'",
             "plug the board in with a cable that carries data; `edgekit doctor` lists the ports",
         )
-    if error.errno in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in text or "PermissionError" in text:
+    if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in text or "PermissionError" in text:
         return PortError(
             f"the port '{url}' is in use by another program",
             "close serial monitors, IDEs and other edgekit commands that hold it",
         )
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if number in (errno.EACCES, errno.EPERM):
         return PortError(
             f"no permission to use the port '{url}'",
             "add yourself to its group, usually `sudo usermod -aG dialout $USER`, and log in again",

@@ -132,8 +132,12 @@ def activation_range(name: str, scale: float, zero_point: int) -> tuple[int, int
     TFLite divides in float32 and rounds ties away from zero. Raises ValueError for another activation.
     """
 
-    def quantized(real: float) -> int:
-        return zero_point + round_half_away(float(np.float32(real) / np.float32(scale)))
+    def quantized(real: np.float32) -> int:
+        with np.errstate(over="ignore"):
+            steps = real / np.float32(scale)
+        if not abs(steps) <= INT32_MAX:
+            raise ValueError(f"the fused activation {name} does not fit the output's scale {scale}")
+        return zero_point + round_half_away(float(steps))
 
     match name:
         case "NONE":
@@ -141,9 +145,9 @@ def activation_range(name: str, scale: float, zero_point: int) -> tuple[int, int
         case "RELU":
             return max(INT8_MIN, zero_point), INT8_MAX
         case "RELU6":
-            return max(INT8_MIN, zero_point), min(INT8_MAX, quantized(6.0))
+            return max(INT8_MIN, zero_point), min(INT8_MAX, quantized(np.float32(6)))
         case "RELU_N1_TO_1":
-            return max(INT8_MIN, quantized(-1.0)), min(INT8_MAX, quantized(1.0))
+            return max(INT8_MIN, quantized(np.float32(-1))), min(INT8_MAX, quantized(np.float32(1)))
     raise ValueError(f"the fused activation {name} is not supported")
 
 

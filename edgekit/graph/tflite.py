@@ -100,7 +100,7 @@ def _buffers(model: Table) -> tuple[bytes, ...]:
 
 
 def _tensor(table: Table, index: int, buffers: tuple[bytes, ...]) -> Tensor:
-    name = table.string(schema.TensorSlot.NAME)[:_MAX_NAME]
+    name = _name(table, schema.TensorSlot.NAME)
     what = f"tensor {index} '{name}'"
     number = table.int8(schema.TensorSlot.TYPE)
     dtype = schema.DTYPES.get(number)
@@ -127,6 +127,11 @@ def _tensor(table: Table, index: int, buffers: tuple[bytes, ...]) -> Tensor:
     if data and len(data) != size:
         raise damaged(f"{what} has {len(data)} bytes of data, its shape {list(shape)} needs {size}")
     return Tensor(index, name, shape, dtype, _quantization(table, what, dtype, shape), data or None)
+
+
+def _name(table: Table, slot: int) -> str:
+    """Return a name that may stand on a terminal: names come from strangers."""
+    return "".join(c if c.isprintable() else "?" for c in table.string(slot)[:_MAX_NAME])
 
 
 def _shape(table: Table, what: str) -> tuple[int, ...]:
@@ -265,7 +270,7 @@ def _option(table: Table, option: schema.Option, what: str) -> OptionValue:
 def _metadata(model: Table, buffers: tuple[bytes, ...]) -> Mapping[str, bytes]:
     found: dict[str, bytes] = {}
     for table in model.tables(schema.ModelSlot.METADATA):
-        name = table.string(schema.MetadataSlot.NAME)[:_MAX_NAME]
+        name = _name(table, schema.MetadataSlot.NAME)
         place = table.uint32(schema.MetadataSlot.BUFFER)
         if place >= len(buffers):
             raise damaged(f"the metadata '{name}' refers to buffer {place} of {len(buffers)}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.graph.rewrite import EXPLICIT_PADDING
-from edgekit.ops._checks import describe, expect_shape, option
+from edgekit.ops._checks import MAX_ELEMENTS, describe, expect_shape, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ def window(graph: Graph, op: Op, source: Tensor, target: Tensor, filter_size: tu
         explicit_before, explicit_after = explicit[2 * axis], explicit[2 * axis + 1]
         size = source.shape[1 + axis] + explicit_before + explicit_after
         reach = (filter_size[axis] - 1) * dilation[axis] + 1
+        if max(size, reach) > MAX_ELEMENTS:
+            raise ModelError(f"{describe(graph, op)}: its filter or its padding is too large")
         if padding == "SAME":
             count = -(-size // stride[axis])
             before.append(explicit_before + max((count - 1) * stride[axis] + reach - size, 0) // 2)

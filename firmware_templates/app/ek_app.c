@@ -80,7 +80,7 @@ static struct {
 
 #ifdef EK_TRACE
 void ek_trace_step(uint32_t step, const int8_t *output, uint32_t size) {
-    app.trace[step] = ek_crc32(0, (const uint8_t *)output, size);
+    app.trace[step] = ek_crc32(0, (const uint8_t *)output, size, false);
 }
 #endif
 
@@ -217,7 +217,7 @@ const int8_t *ek_app_classify(const uint8_t *frame, bool pixels, ek_app_times *t
 }
 
 static void run(const frame_buffer *frame) {
-    if (ek_crc32_backwards(frame->data, sizeof frame->data) != frame->check) {
+    if (ek_crc32(0, frame->data, sizeof frame->data, true) != frame->check) {
         send_error(FRAME_CHECK, frame->sequence, 0);
         return;
     }

@@ -4,30 +4,18 @@
 
 #define POLYNOMIAL 0xEDB88320u
 
-/* Half a byte at a time: 64 bytes of table, about half as fast as 1 KiB of it. */
-static uint32_t crc_byte(uint32_t crc, uint8_t byte) {
+uint32_t ek_crc32(uint32_t crc, const uint8_t *data, size_t size, bool backwards) {
+    /* Half a byte at a time: 64 bytes of table, about half as fast as 1 KiB of it. */
     static const uint32_t table[16] = {
         0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u,
         0x4DB26158u, 0x5005713Cu, 0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu,
         0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
     };
-    crc ^= byte;
-    crc = (crc >> 4) ^ table[crc & 15u];
-    return (crc >> 4) ^ table[crc & 15u];
-}
-
-uint32_t ek_crc32(uint32_t crc, const uint8_t *data, size_t size) {
     crc = ~crc;
     for (size_t i = 0; i < size; i++) {
-        crc = crc_byte(crc, data[i]);
-    }
-    return ~crc;
-}
-
-uint32_t ek_crc32_backwards(const uint8_t *data, size_t size) {
-    uint32_t crc = ~0u;
-    while (size > 0) {
-        crc = crc_byte(crc, data[--size]);
+        crc ^= data[backwards ? size - 1u - i : i];
+        crc = (crc >> 4) ^ table[crc & 15u];
+        crc = (crc >> 4) ^ table[crc & 15u];
     }
     return ~crc;
 }
@@ -62,7 +50,8 @@ static size_t packet_end(ek_receiver *receiver) {
         return 0;
     }
     size -= EK_CRC_BYTES;
-    uint32_t difference = ek_crc32(0, receiver->body, size) ^ ek_get_u32(receiver->body + size);
+    uint32_t difference =
+        ek_crc32(0, receiver->body, size, false) ^ ek_get_u32(receiver->body + size);
     if (difference != 0) {
         /* Only chunks are worth it, and only they have a second check behind this one. */
         if (size <= EK_CHUNK_HEADER || !repair(receiver->body, size, difference)) {
@@ -136,7 +125,7 @@ void ek_send_begin(ek_sender *sender, uint8_t type) {
 
 void ek_send_bytes(ek_sender *sender, const void *data, size_t size) {
     const uint8_t *bytes = data;
-    sender->crc = ek_crc32(sender->crc, bytes, size);
+    sender->crc = ek_crc32(sender->crc, bytes, size, false);
     for (size_t i = 0; i < size; i++) {
         put(sender, bytes[i]);
     }

@@ -33,11 +33,9 @@ typedef struct {
     uint8_t out[512];
 } ek_sender;
 
-/* The CRC-32 of zlib over `size` bytes; `crc` is 0 or the result so far. */
-uint32_t ek_crc32(uint32_t crc, const uint8_t *data, size_t size);
-
-/* The same over the bytes from the last to the first: independent of the CRC of the chunks. */
-uint32_t ek_crc32_backwards(const uint8_t *data, size_t size);
+/* The CRC-32 of zlib over `size` bytes, or over the same from the last to the first; `crc` is 0 or
+ * the result so far. Backwards it finds what the CRC of the chunks cannot. */
+uint32_t ek_crc32(uint32_t crc, const uint8_t *data, size_t size, bool backwards);
 
 /* Little-endian, from any alignment. */
 uint32_t ek_get_u32(const uint8_t *data);

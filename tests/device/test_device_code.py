@@ -3,9 +3,11 @@
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cobs import cobs
+from link_simulator.code_size import code_bytes
 from link_simulator.device import INPUT_BYTES, SimulatedDevice, expected_scores
 
 from edgekit.device import frame as wire
@@ -259,3 +261,16 @@ def test_long_answers_leave_in_pieces(make_device: MakeDevice) -> None:
     packet = wire.parse(body[:-4])
     assert isinstance(packet, HelloPacket)
     assert {field for field, _ in packet.fields} == set(Field)
+
+
+def test_many_scores(make_device: MakeDevice) -> None:
+    device = make_device(TEST_OUTPUT_BYTES=4000)
+    say(device, wire.encode_hello_request(1))
+    assert send_frame(device, 1).scores == expected_scores(FRAME) * 500
+
+
+@pytest.mark.parametrize("cpu", ["cortex_m0plus", "cortex_m4", "cortex_m55"])
+def test_at_most_2_kb_of_code_on_a_cortex_m(cpu: str, tmp_path: Path) -> None:
+    sizes = code_bytes(cpu, tmp_path)
+    assert 1000 < sizes["code"] <= 2048, sizes
+    assert sizes["constants"] <= 256, sizes

@@ -10,7 +10,7 @@ from edgekit import process
 
 @pytest.fixture(scope="module")
 def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_fuzzer(tmp_path_factory.mktemp("fuzz") / "fuzz")
+    return compile_fuzzer(tmp_path_factory.mktemp("fuzz") / "fuzz", TEST_OUTPUT_BYTES=600, EK_TRACE=1)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,12 +1,25 @@
 """Random one-operator models: shapes, padding, quantisation, and the corners of requantisation."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from tflite_builder import Value, build
 
 Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Weights and everything that scales them."""
+
+    weights: np.ndarray[Any, Any]
+    scales: list[float]
+    axis: int
+    bias: np.ndarray[Any, Any]
+    in_scale: float
+    out_scale: float
+
 
 ACTIVATIONS = ("NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
@@ -37,11 +50,11 @@ def weights_and_scales(
     channels = shape[axis]
     style = pick(rng, ("usual", "usual", "usual", "large", "ties", "tiny", "bias"))
     weights = rng.integers(-127, 128, shape).astype(np.int8)
-    if style == "large":
+    if style in ("large", "ties"):
         weights = rng.integers(-2, 3, shape).astype(np.int8)
     per_channel = bool(rng.integers(2)) and channels > 1
     count = channels if per_channel else 1
-    spread = np.sqrt(depth) * 74.0 * (1.2 if style == "large" else 74.0)
+    spread = np.sqrt(depth) * 74.0 * (1.4 if style in ("large", "ties") else 74.0)
     target = 60.0 / spread  # the real multiplier that fills the output's range
     match style:
         case "large":
@@ -57,7 +70,7 @@ def weights_and_scales(
     out_scale = scale(rng)
     reals = target * 2.0 ** rng.uniform(-1.5, 1.5, count)
     if style == "ties":
-        in_scale, out_scale = 0.5, 0.25
+        out_scale = in_scale / 2
         reals = 2.0 ** np.round(np.log2(reals))
     scales = [float(np.float32(real * out_scale / in_scale)) for real in reals]
     return weights, scales, bias, out_scale
@@ -109,7 +122,8 @@ def conv_2d(rng: Rng) -> bytes:
     weights, scales, bias, out_scale = weights_and_scales(
         rng, (channels, *shape["kernel"], per_group), 0, depth, in_scale
     )
-    return _convolution(rng, "CONV_2D", shape, batches, per_group * groups, in_scale, weights, scales, 0, bias, out_scale)
+    filters = Filters(weights, scales, 0, bias, in_scale, out_scale)
+    return _convolution(rng, "CONV_2D", shape, (batches, per_group * groups), filters)
 
 
 def depthwise_conv_2d(rng: Rng) -> bytes:
@@ -125,35 +139,32 @@ def depthwise_conv_2d(rng: Rng) -> bytes:
         rng, (1, *shape["kernel"], channels), 3, depth, in_scale
     )
     shape["options"]["depth_multiplier"] = multiplier
-    return _convolution(rng, "DEPTHWISE_CONV_2D", shape, batches, in_channels, in_scale, weights, scales, 3, bias, out_scale)
+    filters = Filters(weights, scales, 3, bias, in_scale, out_scale)
+    return _convolution(rng, "DEPTHWISE_CONV_2D", shape, (batches, in_channels), filters)
 
 
 def _convolution(
-    rng: Rng,
-    kind: str,
-    shape: dict[str, Any],
-    batches: int,
-    in_channels: int,
-    in_scale: float,
-    weights: np.ndarray[Any, Any],
-    scales: list[float],
-    axis: int,
-    bias: np.ndarray[Any, Any],
-    out_scale: float,
+    rng: Rng, kind: str, shape: dict[str, Any], sizes: tuple[int, int], filters: Filters
 ) -> bytes:
-    channels = weights.shape[axis]
-    zeros = [0] * len(scales)
-    bias_value = Value(
-        (channels,), "int32", scales=[in_scale * s for s in scales], zero_points=zeros, data=bias
-    )
+    batches, in_channels = sizes
+    channels = filters.weights.shape[filters.axis]
+    scales, zeros = filters.scales, [0] * len(filters.scales)
+    source = (batches, *shape["size"], in_channels)
+    bias_scales = [filters.in_scale * value for value in scales]
     return build(
         kind,
         [
-            Value((batches, *shape["size"], in_channels), scales=[in_scale], zero_points=[zero_point(rng)]),
-            Value(weights.shape, scales=scales, zero_points=zeros, axis=axis, data=weights),
-            bias_value,
+            Value(source, scales=[filters.in_scale], zero_points=[zero_point(rng)]),
+            Value(filters.weights.shape, "int8", scales, zeros, filters.axis, filters.weights),
+            Value((channels,), "int32", bias_scales, zeros, data=filters.bias),
         ],
-        [Value((batches, *shape["output"], channels), scales=[out_scale], zero_points=[zero_point(rng)])],
+        [
+            Value(
+                (batches, *shape["output"], channels),
+                scales=[filters.out_scale],
+                zero_points=[zero_point(rng)],
+            )
+        ],
         shape["options"] | {"fused_activation_function": pick(rng, ACTIVATIONS)},
     )
 

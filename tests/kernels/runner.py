@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from edgekit import ops, resources
 from edgekit.codegen import generator
 from edgekit.graph import tflite
+from edgekit.graph.ir import Graph
 from edgekit.ops.step import Step
 
 RUNTIME = resources.firmware_templates() / "runtime"
-WARNINGS = (
-    "-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual "
-    "-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror"
-).split()
+WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
+WARNINGS += ["-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wundef", "-Wvla", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 FRAMES = 4
 """Random inputs per case."""
@@ -51,7 +50,7 @@ def frames_for(model: bytes, rng: np.random.Generator, count: int = FRAMES) -> l
         values = [rng.integers(-128, 128, shape).astype(np.int8) for shape in shapes]
         if number < 2:
             extreme = -128 if number == 0 else 127
-            values = [np.where(rng.random(shape) < 0.9, extreme, v).astype(np.int8) for shape, v in zip(shapes, values, strict=True)]
+            values = [np.where(rng.random(v.shape) < 0.9, extreme, v).astype(np.int8) for v in values]
         found.append(values)
     return found
 
@@ -112,24 +111,9 @@ def compare(cases: Sequence[Case], folder: Path, sources: dict[str, str] | None 
 
 def run(cases: Sequence[Case], folder: Path, sources: dict[str, str]) -> list[Array]:
     """Return the kernels' outputs [frames, bytes] by case."""
-    graphs = [tflite.parse(item.model) for item in cases]
     steps = [lower(item.model) for item in cases]
-    text = ['#include "driver.h"\n']
-    table = []
-    for number, (graph, step) in enumerate(zip(graphs, steps, strict=True)):
-        symbol = f"case_{number}"
-        text.append(generator._step_data(symbol, step))
-        inputs = ", ".join(f"inputs[{i}]" for i in range(len(step.inputs)))
-        text.append(
-            f"static void {symbol}(int8_t *const *inputs, int8_t *output, void *scratch)\n"
-            f"{{ {step.kernel}(&{symbol}_params, {inputs}, output, scratch); }}\n"
-        )
-        sizes = [graph.tensor(i).size for i in step.inputs]
-        sizes += [0] * (2 - len(sizes))
-        output = graph.tensor(step.output).size
-        table.append(f"{{{symbol}, {len(step.inputs)}, {{{sizes[0]}, {sizes[1]}}}, {output}, {step.scratch_bytes}}},\n")
-    text.append(f"const ek_case ek_cases[] = {{\n{''.join(table)}}};\nconst int ek_case_count = {len(table)};\n")
-    (folder / "cases.c").write_text("".join(text))
+    graphs = [tflite.parse(item.model) for item in cases]
+    (folder / "cases.c").write_text(_cases_c(graphs, steps))
     (folder / "driver.h").write_text(_DRIVER_H)
     (folder / "driver.c").write_text(_DRIVER_C)
     program = _compile(folder, sorted({str(step.kernel) for step in steps}), sources)
@@ -151,6 +135,29 @@ def run(cases: Sequence[Case], folder: Path, sources: dict[str, str]) -> list[Ar
         at = end
     assert at == len(done.stdout)
     return found
+
+
+def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
+    """Return C with the generator's own constants and parameters, and a table of calls."""
+    text = ['#include "driver.h"\n']
+    table = []
+    for number, (graph, step) in enumerate(zip(graphs, steps, strict=True)):
+        symbol = f"case_{number}"
+        text.append(generator.step_data(symbol, step))
+        inputs = ", ".join(f"inputs[{i}]" for i in range(len(step.inputs)))
+        text.append(
+            f"static void {symbol}(int8_t *const *inputs, int8_t *output, void *scratch)\n"
+            f"{{ {step.kernel}(&{symbol}_params, {inputs}, output, scratch); }}\n"
+        )
+        sizes = [graph.tensor(i).size for i in step.inputs]
+        sizes += [0] * (2 - len(sizes))
+        output = graph.tensor(step.output).size
+        table.append(
+            f"{{{symbol}, {len(step.inputs)}, {{{sizes[0]}, {sizes[1]}}}, {output}, {step.scratch_bytes}}},\n"
+        )
+    text.append(f"const ek_case ek_cases[] = {{\n{''.join(table)}}};\n")
+    text.append(f"const int ek_case_count = {len(table)};\n")
+    return "".join(text)
 
 
 def _compile(folder: Path, kernels: Sequence[str], sources: dict[str, str]) -> str:

@@ -51,10 +51,11 @@ def compile_device(
     return out
 
 
-def compile_fuzzer(out: Path) -> Path:
+def compile_fuzzer(out: Path, **defines: int) -> Path:
     """Compile the fuzzing program, which stops at the first invalid access or undefined operation."""
     options = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    return compile_device(out, options=options, port=[HERE / "sim_port.c", HERE / "fuzz.c"])
+    port = [HERE / "sim_port.c", HERE / "fuzz.c"]
+    return compile_device(out, defines=defines, options=options, port=port)
 
 
 def compile_program(out: Path) -> Path:

@@ -133,6 +133,7 @@ def test_a_contract_of_another_model() -> None:
     [
         (NORMAL, ("a", "b"), "2 labels were given, but the model has 3 outputs"),
         (NORMAL, ("a", "b", "c\x1b[2J"), "not plain text"),
+        (NORMAL, ("a", "b", "c\u2028d"), "not plain text"),
         (replace(NORMAL, color=Color.GRAY), None, "1 channel"),
         (replace(NORMAL, mean=(0.5,)), None, r"mean has 1 value\(s\) for 3"),
         (replace(NORMAL, std=(0.0, 1.0, 1.0)), None, "std"),
@@ -163,6 +164,7 @@ Q = {"scales": (0.5,), "zero_points": (0,)}
         (Value((1, 4)), Value((1, 4), **Q), "no per-tensor quantisation"),
         (Value((2, 4), **Q), Value((2, 4), **Q), "the batch must be 1"),
         (Value((), **Q), Value((), **Q), "the batch must be 1"),
+        (Value((1, 4), **Q), Value((1, 1 << 30), **Q), "has 1073741824 values"),
     ],
 )
 def test_not_a_classifier(source: Value, target: Value, message: str) -> None:

@@ -18,7 +18,10 @@ def test_a_folder_without_a_file_has_empty_settings(tmp_path: Path) -> None:
 
 
 def test_values_are_read(tmp_path: Path) -> None:
-    text = 'schema = 1\n[model]\nlabels = ["a", "b"]\n[input]\nmean = [0.5, 1]\nsize = 32\n[board]\nid = "host"\n'
+    text = (
+        'schema = 1\n[model]\nlabels = ["a", "b"]\n[input]\nmean = [0.5, 1]\nsize = 32\n'
+        '[board]\nid = "host"\n'
+    )
     found = settings.load(write(tmp_path, text))
     assert found.get("model.labels") == ("a", "b")
     assert found.get("input.mean") == (0.5, 1)

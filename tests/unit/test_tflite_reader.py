@@ -158,6 +158,11 @@ def test_custom_operators() -> None:
     assert graph.ops[0].kind == "CUSTOM:ethos-u____x_"
 
 
+def test_names_hold_no_control_characters() -> None:
+    graph = tflite.parse(small_models.classifier(name="a\x1b[2J\nb\u202ec ü"))
+    assert graph.tensor(3).name == "a?[2J?b?c ü"
+
+
 def test_absent_input() -> None:
     assert tflite.parse(small_models.fully_connected()).ops[0].inputs == (0, 1, -1)
 

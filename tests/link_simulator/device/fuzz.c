@@ -90,11 +90,13 @@ static size_t make_body(uint8_t *body) {
     return size;
 }
 
-/* A whole frame with the right check, so that the model runs too. */
+/* A whole frame, mostly with the right check, so that the model runs too. */
 static size_t send_frame(uint32_t seq) {
     static uint8_t frame[EK_MODEL_INPUT_BYTES];
     uint8_t body[EK_BODY_MAX];
     uint8_t line[2 * EK_BODY_MAX];
+    const uint8_t type = (uint8_t)(2 + next(2));
+    const uint32_t wrong = next(6) == 0 ? 1 : 0;
     size_t total = 0;
     for (size_t i = 0; i < sizeof frame; i++) {
         frame[i] = (uint8_t)next(256);
@@ -102,12 +104,12 @@ static size_t send_frame(uint32_t seq) {
     for (uint32_t offset = 0; offset < sizeof frame; offset += EK_CHUNK_MAX) {
         const size_t left = sizeof frame - offset;
         const size_t count = left < EK_CHUNK_MAX ? left : EK_CHUNK_MAX;
-        body[0] = 2;
+        body[0] = type;
         put_u32(body + 1, seq);
         put_u32(body + 5, offset);
-        put_u32(body + 9, ek_crc32_backwards(frame, sizeof frame));
+        put_u32(body + 9, ek_crc32(0, frame, sizeof frame, true) ^ wrong);
         memcpy(body + 13, frame + offset, count);
-        put_u32(body + 13 + count, ek_crc32(0, body, 13 + count));
+        put_u32(body + 13 + count, ek_crc32(0, body, 13 + count, false));
         line[0] = 0;
         const size_t size = stuff(body, 17 + count, line + 1);
         line[1 + size] = 0;
@@ -129,7 +131,7 @@ static size_t send_something(uint8_t *body, uint8_t *line) {
         }
     } else {
         const size_t length = make_body(body);
-        put_u32(body + length, ek_crc32(0, body, length));
+        put_u32(body + length, ek_crc32(0, body, length, false));
         line[0] = 0;
         size = 1 + stuff(body, length + 4, line + 1);
         line[size++] = 0;

@@ -49,6 +49,9 @@ void ek_model_run(uint8_t *arena) {
         arena[i] = (uint8_t)(crc >> (8 * i));
         arena[4 + i] = (uint8_t)(adler >> (8 * i));
     }
+    for (size_t i = 8; i < EK_MODEL_OUTPUT_BYTES; i++) {
+        arena[i] = arena[i - 8];
+    }
 #ifdef EK_TRACE
     ek_trace_step(0, (const int8_t *)arena, 4);
     ek_trace_step(1, (const int8_t *)arena, 8);

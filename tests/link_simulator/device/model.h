@@ -8,6 +8,9 @@
 #ifndef TEST_INPUT_BYTES
 #define TEST_INPUT_BYTES 3072
 #endif
+#ifndef TEST_OUTPUT_BYTES
+#define TEST_OUTPUT_BYTES 8 /* more of them repeat the first eight */
+#endif
 #ifndef TEST_TABLES
 #define TEST_TABLES 3
 #endif
@@ -15,11 +18,11 @@
 #define TEST_IDENTITY 0
 #endif
 
-#define EK_MODEL_ARENA_BYTES (TEST_INPUT_BYTES + 16)
+#define EK_MODEL_ARENA_BYTES (TEST_INPUT_BYTES + TEST_OUTPUT_BYTES)
 #define EK_MODEL_INPUT_OFFSET 0
 #define EK_MODEL_INPUT_BYTES TEST_INPUT_BYTES
 #define EK_MODEL_OUTPUT_OFFSET 0 /* in the place of the input, as a planner may do */
-#define EK_MODEL_OUTPUT_BYTES 8
+#define EK_MODEL_OUTPUT_BYTES TEST_OUTPUT_BYTES
 #define EK_MODEL_INPUT_RANK 4
 #define EK_MODEL_INPUT_SHAPE {1, 1, TEST_INPUT_BYTES / 3, 3}
 #define EK_MODEL_INPUT_CHANNELS 3

@@ -74,7 +74,7 @@ def mean(rng: Rng) -> bytes:
 def _pool(rng: Rng, kind: str) -> bytes:
     shape = geometry(rng, dilate=False)
     batches, channels = int(pick(rng, (1, 1, 2))), int(rng.integers(1, 20))
-    quantization = {"scales": [scale(rng)], "zero_points": [zero_point(rng)]}
+    scales, zero_points = [scale(rng)], [zero_point(rng)]
     options = shape["options"] | {
         "filter_height": shape["kernel"][0],
         "filter_width": shape["kernel"][1],
@@ -82,8 +82,8 @@ def _pool(rng: Rng, kind: str) -> bytes:
     }
     return build(
         kind,
-        [Value((batches, *shape["size"], channels), **quantization)],
-        [Value((batches, *shape["output"], channels), **quantization)],
+        [Value((batches, *shape["size"], channels), scales=scales, zero_points=zero_points)],
+        [Value((batches, *shape["output"], channels), scales=scales, zero_points=zero_points)],
         options,
     )
 
@@ -104,11 +104,11 @@ def pad(rng: Rng) -> bytes:
     shape = tuple(int(rng.integers(1, 6)) for _ in range(rank))
     amounts = rng.integers(0, 4, (rank, 2)) * (rng.random((rank, 1)) < 0.6)
     target = tuple(int(size + pair.sum()) for size, pair in zip(shape, amounts, strict=True))
-    quantization = {"scales": [scale(rng)], "zero_points": [zero_point(rng)]}
+    scales, zero_points = [scale(rng)], [zero_point(rng)]
     return build(
         "PAD",
-        [Value(shape, **quantization), Value((rank, 2), "int32", data=amounts)],
-        [Value(target, **quantization)],
+        [Value(shape, scales=scales, zero_points=zero_points), Value((rank, 2), "int32", data=amounts)],
+        [Value(target, scales=scales, zero_points=zero_points)],
     )
 
 

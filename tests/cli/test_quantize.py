@@ -1,0 +1,158 @@
+"""`edgekit quantize` and `edgekit demo` on the digits example: real conversions, real refusals."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit import resources
+from edgekit.data import digits
+
+MODEL = resources.examples() / "digits" / "digits.onnx"
+OPTIONS = ("--mean", "0.5", "--std", "0.5", "--color", "gray")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Path, Path]:
+    """Return the paths of calibration and test images."""
+    found = digits.load()
+    paths = []
+    for name, indices in (("calibration", found.calibration[:64]), ("test", found.held_out[:100])):
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, images=found.pixels[indices], labels=found.labels[indices])
+        paths.append(path)
+    return paths[0], paths[1]
+
+
+def test_the_digits_quantise_with_a_report_and_the_same_bytes_again(
+    cli: Callable, data: tuple[Path, Path]
+) -> None:
+    calibration, test = data
+    before = MODEL.read_bytes()
+    arguments = ("quantize", MODEL, "--calibration", calibration, *OPTIONS)
+    done = cli(*arguments, "--eval", test, "--max-drop", "2", "-o", "a.tflite", "--json")
+    assert done.code == 0, done.out + done.err
+    report = done.json
+    assert report["evaluation"]["n"] == 100
+    assert report["evaluation"]["top1"]["float"] >= 0.97
+    assert report["evaluation"]["top1"]["int8"] >= 0.95
+    assert report["evaluation"]["top5"]["int8"] >= report["evaluation"]["top1"]["int8"]
+    assert report["snr_db"] > 20
+    assert report["bytes"] == Path("a.tflite").stat().st_size
+    assert report["ops"]["CONV_2D"] > 1
+    assert report["macs"] > 0
+    assert MODEL.read_bytes() == before
+    assert cli(*arguments, "-o", "b.tflite").code == 0
+    assert Path("a.tflite").read_bytes() == Path("b.tflite").read_bytes()
+    proven = cli("prove", "--model", "a.tflite", "--data", test)
+    assert proven.code == 0, proven.err
+
+
+def test_more_than_the_allowed_drop_fails_and_writes_nothing(
+    cli: Callable, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    # Black images calibrate every range to nothing: int8 is then far worse than float.
+    black = tmp_path / "black.npz"
+    np.savez(black, images=np.zeros((8, 32, 32, 1), np.uint8))
+    arguments = ("quantize", MODEL, "--calibration", black, *OPTIONS, "--eval", data[1])
+    done = cli(*arguments, "--max-drop", "1", "-o", "m.tflite", "--json")
+    assert done.code == 5, done.out + done.err
+    assert done.json["error"]["id"] == "accuracy"
+    assert done.json["error"]["details"]["drop_points"] > 1
+    assert not Path("m.tflite").exists()
+
+
+def test_random_calibration_is_refused(cli: Callable, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.npz"
+    np.savez(noise, images=np.random.default_rng(0).integers(0, 256, (64, 32, 32, 1), np.uint8))
+    done = cli("quantize", MODEL, "--calibration", noise, *OPTIONS, "-o", "m.tflite")
+    assert done.code == 3
+    assert "random" in done.err
+    assert not Path("m.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, ("--calibration",)),
+        (("--calibration", "nowhere", "-o", "m.tflite"), 3, ("nowhere",)),
+        (("--calibration", "empty", "-o", "m.tflite"), 3, ("empty",)),
+        (("--calibration", "broken", "-o", "m.tflite"), 3, ("bad.png",)),
+        (("--calibration", "C", "-o", "m.tflite", "--labels", "a,b"), 2, ("2 labels", "10 outputs")),
+        (("--calibration", "C", "-o", "m.tflite", "--mean", "127.5"), 2, ("0.5",)),
+        (("--calibration", "C", "-o", "m.tflite", "--color", "rgb"), 2, ("rgb", "1")),
+        (("--calibration", "C", "-o", "m.tflite", "--size", "8x8"), 2, ("8x8", "[1, 1, 32, 32]")),
+        (("--calibration", "C", "-o", "m.tflite", "--max-drop", "1"), 2, ("--eval",)),
+        (("--calibration", "C", "-o", "empty"), 7, ("empty", "folder")),
+        (("--calibration", "C", "-o", "file/m.tflite"), 7, ("file",)),
+    ],
+)
+def test_bad_requests(
+    cli: Callable, data: tuple[Path, Path], arguments: tuple[str, ...], code: int, words: tuple[str, ...]
+) -> None:
+    Path("empty").mkdir()
+    Path("broken").mkdir()
+    Path("broken/bad.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
+    Path("file").write_text("in the way")
+    done = cli("quantize", MODEL, *(str(data[0]) if a == "C" else a for a in arguments))
+    assert done.code == code, done.err
+    for word in words:
+        assert word in done.err
+    assert not Path("m.tflite").exists()
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 5000])
+def test_what_is_no_model_is_refused(cli: Callable, data: tuple[Path, Path], length: int) -> None:
+    Path("cut.onnx").write_bytes(MODEL.read_bytes()[:length])
+    done = cli("quantize", "cut.onnx", "--calibration", data[0], "-o", "m.tflite")
+    assert done.code == 4, done.err
+    assert "cut.onnx" in done.err
+
+
+def test_a_missing_extra_names_the_pip_line(data: tuple[Path, Path], tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "onnx.py").write_text("raise ImportError('not installed')")
+    arguments = [sys.executable, "-m", "edgekit", "quantize", MODEL, "--calibration", data[0], *OPTIONS]
+    done = subprocess.run(
+        [*arguments, "-o", tmp_path / "m.tflite"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(blocked), "PATH": ""},
+    )
+    assert done.returncode == 7, done.stderr
+    assert 'pip install "edgekit[convert]"' in done.stderr
+
+
+def test_ctrl_c_while_quantising_leaves_no_file(data: tuple[Path, Path], tmp_path: Path) -> None:
+    target = tmp_path / "m.tflite"
+    arguments = [sys.executable, "-m", "edgekit", "quantize", MODEL, "--calibration", data[0], *OPTIONS]
+    process = subprocess.Popen([*arguments, "-o", target, "-v"], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "quantising with" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["calibration.npz", "test.npz"]
+
+
+def test_the_demo_runs_the_whole_line(cli: Callable) -> None:
+    done = cli("demo", "--count", "200", "--json")
+    assert done.code == 0, done.err
+    lines = done.lines
+    assert [line["type"] for line in lines] == ["quantize", "hello"] + ["prediction"] * 200 + ["summary"]
+    assert lines[0]["evaluation"]["top1"]["float"] >= 0.97
+    assert lines[-1]["accuracy"] >= 0.95
+    assert lines[-1]["retransmissions"] == 0
+    assert lines[-1]["frames_per_second"] > 0
+    plain = cli("demo", "--count", "5")
+    for word in ("top-1", "top-5", "confusion", "invoke", "link", "accuracy"):
+        assert word in plain.out

@@ -1,0 +1,116 @@
+"""Holds docs/reference/protocol.md to the code: its vectors, its tables, its minimal client.
+
+Run as a program, it writes the vectors into the document.
+"""
+
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from link_simulator.device import SimulatedDevice, compile_device, expected_scores
+
+from edgekit.device import frame as wire
+from edgekit.device.frame import ErrorCode, PacketType
+from edgekit.device.hello import Field
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "protocol.md"
+VECTORS = re.compile(r"(<!-- made by: .* -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+FRAME = bytes(7 * i & 0xFF for i in range(132))
+SIZE = {"TEST_INPUT_BYTES": len(FRAME), "EK_TRACE": 1}
+
+
+def conversation(device: SimulatedDevice) -> list[tuple[str, bytes, bytes]]:
+    """Return (what, bytes to the device, its answer), from its start on."""
+    check = wire.frame_check(FRAME)
+
+    def chunk(offset: int, count: int, seq: int = 258) -> bytes:
+        data = FRAME[offset : offset + count]
+        return wire.encode_chunk(PacketType.CHUNK_PIXELS, seq, offset, check, data)
+
+    damaged = bytearray(chunk(0, 128))
+    damaged[100] ^= 0x10
+    steps = [
+        ("The device starts, and says HELLO.", b""),
+        ("A chunk without a session: ERROR NO_SESSION.", chunk(128, 4)),
+        ("HELLO_REQUEST of session 0x4D2; HELLO.", wire.encode_hello_request(0x4D2)),
+        ("The frame's last 4 bytes; ACK.", chunk(128, 4)),
+        ("The first 128 bytes with a flipped bit, which is put right; ACK and PREDICTION.", bytes(damaged)),
+        ("An empty chunk asks for the answer; PREDICTION and ACK.", chunk(77 * 128, 0)),
+        ("One for a frame that the device does not know; ERROR UNKNOWN_FRAME.", chunk(5, 0, seq=259)),
+        ("TRACE_REQUEST; TRACE.", wire.encode_trace_request()),
+        ("A packet of an unknown type; ERROR UNKNOWN_TYPE.", wire.encode(b"\x55")),
+    ]
+    return [(what, data, device.arrive(data)) for what, data in steps]
+
+
+def vectors(device: SimulatedDevice) -> str:
+    lines = []
+    for what, sent, answer in conversation(device):
+        lines += [what, *hexadecimal(">", sent), *hexadecimal("<", answer), ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def hexadecimal(mark: str, data: bytes) -> list[str]:
+    return [f"  {mark} {data[start : start + 32].hex(' ')}" for start in range(0, len(data), 32)]
+
+
+def small_device(folder: Path) -> SimulatedDevice:
+    return SimulatedDevice(compile_device(folder / "device.so", defines=SIZE))
+
+
+def document() -> str:
+    return DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_vectors_are_what_the_code_says(tmp_path: Path) -> None:
+    found = VECTORS.search(document())
+    assert found is not None
+    assert found[2] == vectors(small_device(tmp_path)), "run this file as a program"
+
+
+def test_the_prediction_of_the_vectors_is_right(tmp_path: Path) -> None:
+    answers = [answer for _, _, answer in conversation(small_device(tmp_path))]
+    found = wire.Decoder().feed(answers[4])
+    assert found[1] == wire.Answer(258, 7, 7, expected_scores(FRAME))
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Return the cells of the table under a heading."""
+    section = document().split(f"### {heading}\n", 1)[1].split("\n#", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_tables_are_complete() -> None:
+    types = {row[1]: int(row[0], 16) for row in rows("From host to device") + rows("From device to host")}
+    assert types == {kind.name: kind.value for kind in PacketType}
+    assert {row[1]: int(row[0]) for row in rows("Error codes")} == {
+        code.name: code.value for code in ErrorCode
+    }
+    assert {int(row[0]) for row in rows("HELLO")} == {field.value for field in Field}
+
+
+@pytest.mark.parametrize("pixel", [0, 255, None])
+def test_the_minimal_client_works(program: Path, pixel: int | None) -> None:
+    code = document().split("```python\n", 1)[1].split("```", 1)[0]
+    ours, theirs = socket.socketpair()
+    with ours, subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()):
+        theirs.close()
+        names = {"line": ours}
+        exec(code, names)
+        for sequence in range(3):
+            frame = bytes((i * sequence) & 0xFF if pixel is None else pixel for i in range(3072))
+            scores = names["classify"](sequence, frame)  # type: ignore[operator]
+            assert bytes(score & 0xFF for score in scores) == expected_scores(frame)
+        ours.shutdown(socket.SHUT_RDWR)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        made = vectors(small_device(Path(folder)))
+    DOCUMENT.write_text(VECTORS.sub(lambda found: found[1] + made + found[3], document()), encoding="utf-8")
+    sys.exit(0)

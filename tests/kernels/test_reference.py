@@ -1,0 +1,107 @@
+"""Every kernel, bit for bit against LiteRT's BUILTIN_REF, on random models under ASan and UBSan."""
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kernels import models, runner, weightless
+from tflite_builder import Node, Value, build, build_graph
+
+from edgekit import ops
+from edgekit.graph import fixed_point
+
+CASES: dict[str, tuple[int, Callable[[np.random.Generator], bytes]]] = {
+    "CONV_2D": (300, models.conv_2d),
+    "DEPTHWISE_CONV_2D": (250, models.depthwise_conv_2d),
+    "FULLY_CONNECTED": (300, models.fully_connected),
+    "ADD": (300, weightless.add),
+    "MEAN": (200, weightless.mean),
+    "AVERAGE_POOL_2D": (150, weightless.average_pool_2d),
+    "MAX_POOL_2D": (150, weightless.max_pool_2d),
+    "PAD": (100, weightless.pad),
+    "SOFTMAX": (200, weightless.softmax),
+}
+FREE = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
+
+
+def test_every_operator_is_compared() -> None:
+    assert set(ops.supported()) == set(CASES) | FREE
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_kernel_equals_reference(kind: str, tmp_path: Path) -> None:
+    count, make = CASES[kind]
+    rng = np.random.default_rng(zlib.crc32(kind.encode()))
+    cases = [runner.case(make(rng), rng) for _ in range(count)]
+    assert runner.compare(cases, tmp_path) == []
+
+
+def padded_convolution(rng: np.random.Generator) -> bytes:
+    """Return PAD, then a CONV_2D or DEPTHWISE_CONV_2D, which become one step."""
+    kind = models.pick(rng, ("CONV_2D", "DEPTHWISE_CONV_2D"))
+    size, channels = [int(v) for v in rng.integers(3, 8, 2)], int(rng.integers(1, 6))
+    amounts = np.zeros((4, 2), np.int32)
+    amounts[1:3] = rng.integers(0, 3, (2, 2))
+    padded = [s + int(a.sum()) for s, a in zip(size, amounts[1:3], strict=True)]
+    stride, padding = int(rng.integers(1, 3)), models.pick(rng, ("VALID", "VALID", "SAME"))
+    output = [-(-s // stride) if padding == "SAME" else (s - 3) // stride + 1 for s in padded]
+    zero_point = [models.zero_point(rng)]
+    shape = (channels, 3, 3, channels) if kind == "CONV_2D" else (1, 3, 3, channels)
+    weights = rng.integers(-127, 128, shape).astype(np.int8)
+    values = [
+        Value((1, *size, channels), scales=[0.1], zero_points=zero_point),
+        Value((4, 2), "int32", data=amounts),
+        Value((1, *padded, channels), scales=[0.1], zero_points=zero_point),
+        Value(shape, scales=[0.01], zero_points=[0], data=weights),
+        Value((channels,), "int32", data=rng.integers(-1000, 1000, channels)),
+        Value((1, *output, channels), scales=[0.4], zero_points=[models.zero_point(rng)]),
+    ]
+    options = {"padding": padding, "stride_h": stride, "stride_w": stride, "depth_multiplier": 1}
+    if kind == "CONV_2D":
+        del options["depth_multiplier"]
+    return build_graph(values, [Node("PAD", [0, 1], [2]), Node(kind, [2, 3, 4], [5], options)], [0], [5])
+
+
+def test_padding_folded_into_a_convolution_equals_reference(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    cases = [runner.case(padded_convolution(rng), rng) for _ in range(60)]
+    assert all(runner.lower(case.model).ops == (0, 1) for case in cases)
+    assert runner.compare(cases, tmp_path) == []
+
+
+OUT_SCALE = float(np.float32(0.7))
+"""A divisor that makes the real multiplier need all bits of float64."""
+
+
+def where_q31_fails(rng: np.random.Generator) -> tuple[float, int]:
+    """Return a scale of weights and an accumulator that a 31-bit multiplier rounds otherwise than float64."""
+    for _ in range(1000):
+        scale = float(np.float32(2.0**-18 * rng.uniform(0.5, 1)))
+        real = scale / OUT_SCALE
+        multiplier, shift = fixed_point.quantize_multiplier(real)
+        for step in range(60, 120):
+            for value in (int((step + 0.5) / real), int((step + 0.5) / real) + 1):
+                short = fixed_point.requantize_once(value, multiplier, 31 - shift)
+                if short != fixed_point.round_half_away(value * real):
+                    return scale, value
+    raise AssertionError("no such scale")
+
+
+def test_fully_connected_rounds_as_float64_does(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    found = [where_q31_fails(rng) for _ in range(24)]
+    scales, biases = [scale for scale, _ in found], [value for _, value in found]
+    zeros = [0] * len(found)
+    model = build(
+        "FULLY_CONNECTED",
+        [
+            Value((1, 1), scales=[1.0], zero_points=[0]),
+            Value((len(found), 1), scales=scales, zero_points=zeros, data=np.ones(len(found))),
+            Value((len(found),), "int32", scales=scales, zero_points=zeros, data=np.array(biases)),
+        ],
+        [Value((1, len(found)), scales=[OUT_SCALE], zero_points=[0])],
+    )
+    frames = [[np.array([[value]], np.int8)] for value in (0, -1, 1)]
+    assert runner.compare([runner.Case(model, frames, "")], tmp_path) == []
