@@ -88,7 +88,9 @@ def command(
     times, links = percentiles(answers.invoke), percentiles(answers.link_ms)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
     if times is not None:
-        output.text(f"invoke: p50 {duration(times.p50, answers.unit)}, max {duration(times.max, answers.unit)}")
+        output.text(
+            f"invoke: p50 {duration(times.p50, answers.unit)}, max {duration(times.max, answers.unit)}"
+        )
     output.result(
         {
             "board": opened.id,

@@ -112,8 +112,8 @@ class RunningBoard:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            # Also on Ctrl-C during the wait. QEMU has nothing to put in order; if it was ending by itself, its
-            # exit code stays what it was.
+            # Also on Ctrl-C during the wait. QEMU has nothing to put in order; if it was ending by itself,
+            # its exit code stays what it was.
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
@@ -153,7 +153,7 @@ def check_runnable(board: Board) -> None:
         )
     if board.emulator.kind is EmulatorKind.NONE:
         raise UsageError(
-            f"the board '{board.id}' is compiled and linked only: no emulator of its {board.soc.cpu} is known",
+            f"the board '{board.id}' is compiled and linked only: nothing here runs its {board.soc.cpu}",
             "name the serial port of a real board with --port, or choose another one of `edgekit boards`",
         )
 

@@ -52,7 +52,7 @@ typedef struct {
     uint32_t check;
     uint32_t missing; /* units still to come; 0 means that the buffer is free */
     uint8_t type;
-    uint8_t arrived[UNITS]; /* 1 for each unit that is here */
+    uint8_t arrived[UNITS];                         /* 1 for each unit that is here */
     _Alignas(4) uint8_t data[EK_MODEL_INPUT_BYTES]; /* so that it is copied by words */
 } frame_buffer;
 
