@@ -1,6 +1,7 @@
-"""`edgekit emulate`: keep a virtual board running for any program that opens a serial port."""
+"""`edgekit emulate`: keep a virtual board running, and say where its serial line is."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,15 +9,26 @@ from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
+if TYPE_CHECKING:
+    import socket
 
-@make_command(short_help="Keep a virtual board running, with a serial port for any program.")
+
+@make_command(short_help="Keep a virtual board running and print the address of its serial line.")
 @_options.board
 @_options.model
 @_options.protocol
 @_options.mlperf_model
 @_options.mlperf_vendor
-@click.option("--pty", is_flag=True, help="Serve the serial line as a pseudo-terminal.  [default]")
-@click.option("--once", is_flag=True, help="End when the first program closes the port.")
+@click.option(
+    "--listen",
+    "address",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where clients connect; port 0 takes a free one.",
+)
+@click.option("--pty", is_flag=True, help="Give a terminal's path instead of a TCP port.")
+@click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
 @_options.timeout
 def command(
     output: Output,
@@ -25,44 +37,60 @@ def command(
     protocol: str,
     mlperf_model: str | None,
     mlperf_vendor: str,
-    pty: bool,  # noqa: ARG001 - the only way so far
-    once: bool,
+    address: str,
+    pty: bool,
+    debug: bool,
     timeout_s: float,
 ) -> None:
-    """Turn a virtual board on, print the path of its serial port, and keep it on until Ctrl-C.
+    """Run a virtual board until Ctrl-C; any client may open the URL or path that is printed.
 
-    With --model its firmware is built first; without, the board runs what was flashed to it last.
-    With --protocol mlperf_tiny the port appears when the board has booted, and its boot messages are kept
-    back: a runner would take them for the answer to its first command.
+    With a model (--model or edgekit.toml) its firmware is built first; without one, the board runs what was
+    flashed to it last. Clients come and go; the board keeps running. With --protocol mlperf_tiny its boot
+    messages are kept back: a runner would take them for the answer to its first command.
 
     \b
-    Example: edgekit emulate --board host --model model.tflite --protocol mlperf_tiny --pty
+    Example: edgekit emulate --board mps3_an547
+    then:    edgekit monitor --board mps3_an547 --source test/ --port socket://127.0.0.1:PORT
     """
+    import contextlib
+
     from edgekit import board as boards
-    from edgekit import pipeline
-    from edgekit.device import bridge
-    from edgekit.emulator import RunningBoard
-    from edgekit.errors import DeviceError
+    from edgekit import emulator, pipeline
+    from edgekit.emulator import RunningBoard, bridge
 
     opened = boards.load(board)
-    image = pipeline.installed_image(opened, protocol) if model is None else None
-    if image is None:
-        loaded = pipeline.load_model(_options.require(model))
+    emulator.check_runnable(opened)
+    host, port = _address(address)
+    if model is not None:
+        loaded = pipeline.load_model(model)
         mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-        image = pipeline.build_image(loaded, opened, mlperf=mlperf)
-    with RunningBoard(image, opened) as running:
-        line = running.connect()
+        image = pipeline.build_image(loaded, opened, debug=debug, mlperf=mlperf)
+    else:
+        image = pipeline.installed_image(opened, protocol)
+
+    def boot(line: "socket.socket") -> None:
         if protocol == _mlperf.MLPERF_TINY:
             bridge.skip_boot(line, timeout_s)
-        with bridge.open_terminal(keep=not once) as terminal:
-            output.text(terminal.path)
-            output.event(
-                {"schema": SCHEMA, "type": "ready", "ok": True, "board": opened.id, "port": terminal.path}
-            )
-            output.talk("the board runs; Ctrl-C turns it off")
-            if bridge.join(line, terminal) is bridge.End.LINE:
-                running.close()
-                raise DeviceError(
-                    f"the firmware ended (exit {running.exit_code()})",
-                    f"its last words:\n{running.last_words()}" if running.last_words() else "",
-                )
+
+    def say(where: str) -> None:
+        output.text(where)
+        output.event({"schema": SCHEMA, "type": "listening", "board": opened.id, "port": where})
+        output.talk(f"{opened.id} is running; Ctrl-C ends it")
+
+    with contextlib.suppress(KeyboardInterrupt), RunningBoard(image, opened) as running:
+        if pty:
+            with bridge.terminal() as (path, primary):
+                say(path)
+                bridge.serve_terminal(running, primary, boot=boot)
+        with bridge.listen(host, port) as server:
+            say(f"socket://{host}:{server.getsockname()[1]}")
+            bridge.serve_tcp(running, server, output.detail, boot=boot)
+
+
+def _address(text: str) -> tuple[str, int]:
+    from edgekit.errors import UsageError
+
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        raise UsageError(f"'{text}' is no address to listen on", "write it as 127.0.0.1:0 or 127.0.0.1:5555")
+    return host, int(port)

@@ -75,7 +75,8 @@ def assemble(
     kernels, runtime = _runtime(templates / "runtime", board, {s.kernel for s in model.steps if s.kernel})
     files |= runtime
     files |= _application(templates / "app", protocol)
-    files |= _tree(templates / board.build.template, "")
+    for folder in (*board.build.shared, board.build.template):
+        files |= _tree(templates / folder, "")
     files = _render(files, _context(board, debug, model, mlperf, files))
     for name in files:
         if not manifest.is_safe(name) or name == manifest.NAME:

@@ -31,8 +31,8 @@ def compiler() -> list[str]:
 
 def app_sources() -> list[Path]:
     """Return the C files of the firmware application."""
-    app = resources.firmware_templates() / "app" / "edgekit"
-    return [app / "ek_frame.c", app / "ek_app.c"]
+    app = resources.firmware_templates() / "app"
+    return [app / "ek_classify.c", app / "edgekit" / "ek_frame.c", app / "edgekit" / "ek_app.c"]
 
 
 def app_folders() -> list[Path]:

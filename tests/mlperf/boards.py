@@ -12,6 +12,7 @@ import small_models
 from mlperf.reference import ReferenceDevice, mask
 
 from edgekit import board, contract
+from edgekit.board import EmulatorKind
 from edgekit.codegen.generator import generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
 from edgekit.firmware import build, mlperf_tiny, project
@@ -20,8 +21,12 @@ from edgekit.firmware.mlperf_tiny import Identity
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle
 
-# The virtual boards that the protocol is held to.
-BOARDS = ("host",)
+# The virtual boards that the protocol is held to: all that can be run here.
+BOARDS = tuple(
+    name
+    for name in board.list_ids()
+    if (emulator := board.load(name).emulator) and emulator.kind is not EmulatorKind.NONE
+)
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 DEADLINE_S = 60.0
 

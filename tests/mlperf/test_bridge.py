@@ -1,52 +1,50 @@
 """A virtual board behind a pseudo-terminal, opened by a program that knows nothing of edgekit."""
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 import serial
 from mlperf.boards import BOARDS, CASES, DEADLINE_S, SANITIZE, firmware
 
 from edgekit import board
-from edgekit.device import bridge
-from edgekit.device.bridge import End
-from edgekit.emulator import RunningBoard
-from edgekit.errors import DeviceError
-
-
-@dataclass(slots=True)
-class Joined:
-    """A bridge at work in a thread: the path of its terminal, and how it ended."""
-
-    path: str
-    end: End | None = None
+from edgekit.emulator import RunningBoard, bridge
+from edgekit.errors import DeviceError, EdgekitError
 
 
 @contextmanager
-def joined(line: socket.socket, *, keep: bool = False) -> Iterator[Joined]:
-    with bridge.open_terminal(keep=keep) as terminal:
-        found = Joined(terminal.path)
+def served(running: RunningBoard, *, boot: bridge.Boot = lambda _: None) -> Iterator[str]:
+    """Serve a board at a path, in a thread; in the end, turn it off behind the bridge's back."""
+    with bridge.terminal() as (path, primary):
+        errors: list[EdgekitError] = []
 
         def work() -> None:
-            found.end = bridge.join(line, terminal)
+            try:
+                bridge.serve_terminal(running, primary, boot=boot)
+            except EdgekitError as error:
+                errors.append(error)
 
         thread = threading.Thread(target=work)
         thread.start()
         try:
-            yield found
+            yield path
         finally:
-            try:
-                thread.join(DEADLINE_S if found.end is None and not keep else 0)
-                if keep:
-                    line.shutdown(socket.SHUT_RDWR)
-                    thread.join(DEADLINE_S)
-            finally:
-                assert not thread.is_alive()
+            pid = running.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            thread.join(DEADLINE_S)
+            assert not thread.is_alive()
+            assert errors, "the bridge did not say that the board has ended"
+
+
+def boot(line: socket.socket) -> None:
+    assert bridge.skip_boot(line, DEADLINE_S).startswith(b"m-timestamp-mode-performance\r\n")
 
 
 class Runner:
@@ -76,73 +74,63 @@ class Runner:
 @pytest.mark.parametrize("board_id", BOARDS)
 def test_the_runners_conversation(board_id: str, tmp_path: Path) -> None:
     case = CASES["pixels"]()
-    cflags = SANITIZE if board_id == "host" else ()
-    image = firmware(case, tmp_path, board_id, cflags=cflags)
+    image = firmware(case, tmp_path, board_id, cflags=SANITIZE if board_id == "host" else ())
     frames = [bytes([value]) * 192 for value in range(0, 250, 50)]
-    with RunningBoard(image, board.load(board_id)) as running:
-        line = running.connect()
-        boot = bridge.skip_boot(line, DEADLINE_S)
-        assert boot.startswith(b"m-timestamp-mode-performance\r\n")
-        with joined(line) as found:
-            runner = Runner(found.path)
-            # No boot message stands between a command and its answer.
-            assert runner.command("name") == ["m-name-dut-[edgekit]", "m-ready"]
-            assert runner.command("profile")[1] == "m-model-[ic01]"
-            for frame in frames:
-                assert runner.load(frame) == ["m-load-done", "m-ready"]
-                said = runner.command("infer 3 2")
-                assert f"m-results-[{','.join(case.scores(frame))}]" in said
-                laps = [int(text.removeprefix("m-lap-us-")) for text in said if "m-lap-us-" in text]
-                assert len(laps) == 2
-                assert laps[1] > laps[0]
-            runner.port.timeout = 0
-            assert runner.port.read(1) == b"", "something was sent after m-ready"
-            runner.port.close()
-        assert found.end is End.TERMINAL
-    assert (running.exit_code(), running.last_words()) == (0, "")
+    with RunningBoard(image, board.load(board_id)) as running, served(running, boot=boot) as path:
+        runner = Runner(path)
+        # No boot message stands between a command and its answer, however early it is sent.
+        assert runner.command("name") == ["m-name-dut-[edgekit]", "m-ready"]
+        assert runner.command("profile")[1] == "m-model-[ic01]"
+        for frame in frames:
+            assert runner.load(frame) == ["m-load-done", "m-ready"]
+            said = runner.command("infer 3 2")
+            assert f"m-results-[{','.join(case.scores(frame))}]" in said
+            laps = [int(text.removeprefix("m-lap-us-")) for text in said if "m-lap-us-" in text]
+            assert len(laps) == 2
+            assert laps[1] > laps[0]
+        runner.port.timeout = 0
+        assert runner.port.read(1) == b"", "something was sent after m-ready"
+        runner.port.close()
+    assert running.last_words() == ""
 
 
 def test_one_program_after_the_other(tmp_path: Path) -> None:
-    with RunningBoard(firmware(CASES["pixels"](), tmp_path, "host"), board.load("host")) as running:
-        line = running.connect()
-        bridge.skip_boot(line, DEADLINE_S)
-        with joined(line, keep=True) as found:
-            for _ in range(3):
-                runner = Runner(found.path)
-                assert runner.command("name")[0] == "m-name-dut-[edgekit]"
-                runner.port.close()
-        assert found.end is End.LINE
+    image = firmware(CASES["pixels"](), tmp_path, "host")
+    with RunningBoard(image, board.load("host")) as running, served(running, boot=boot) as path:
+        for _ in range(3):
+            runner = Runner(path)
+            assert runner.command("name")[0] == "m-name-dut-[edgekit]"
+            runner.port.close()
 
 
-def test_the_firmware_ends(tmp_path: Path) -> None:
-    with RunningBoard(firmware(CASES["pixels"](), tmp_path, "host"), board.load("host")) as running:
-        line = running.connect()
-        bridge.skip_boot(line, DEADLINE_S)
-        with joined(line) as found:
-            runner = Runner(found.path)
-            runner.command("name")
-            pid = running.pid
-            assert pid is not None
-            os.kill(pid, 9)
-        assert found.end is End.LINE
-        runner.port.close()
+class Line:
+    """In place of a board: its line is ours to use, and it ends with it."""
 
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
 
-def test_what_is_said_before_anyone_listens_waits() -> None:
-    ours, theirs = socket.socketpair()
-    with theirs, ours, joined(ours) as found:
-        theirs.sendall(b"hello\r\n")
-        handle = os.open(found.path, os.O_RDWR | os.O_NOCTTY)
-        assert os.read(handle, 100) == b"hello\r\n"
-        os.close(handle)
-    assert found.end is End.TERMINAL
+    def connect(self) -> socket.socket:
+        return self._line
+
+    def close(self) -> None:
+        self._line.close()
+
+    def check(self) -> None:
+        pass
 
 
 def test_all_bytes_pass_both_ways_as_they_are_and_a_slow_reader_holds_the_sender_back() -> None:
     data = bytes(range(256)) * 2000
     ours, theirs = socket.socketpair()
-    with theirs, ours, joined(ours) as found:
-        port = serial.Serial(found.path, 115200, timeout=DEADLINE_S)
+    with bridge.terminal() as (path, primary):
+
+        def work() -> None:
+            with pytest.raises(DeviceError, match="ended"):
+                bridge.serve_terminal(cast(RunningBoard, Line(ours)), primary)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        port = serial.Serial(path, 115200, timeout=DEADLINE_S)
 
         def each(send: Callable[[bytes], object], receive: Callable[[int], bytes]) -> None:
             writer = threading.Thread(target=send, args=(data,))
@@ -162,6 +150,11 @@ def test_all_bytes_pass_both_ways_as_they_are_and_a_slow_reader_holds_the_sender
         with pytest.raises(BlockingIOError):
             for _ in range(1000):
                 theirs.sendall(bytes(65536))
+        port.reset_input_buffer()
+        theirs.close()
+        while thread.is_alive():
+            port.reset_input_buffer()
+            thread.join(0.05)
         port.close()
 
 

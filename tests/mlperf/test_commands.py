@@ -117,14 +117,6 @@ def ask(path: str) -> bytes:
     return bytes(said)
 
 
-def test_emulate_serves_one_program_and_ends_with_it(folder: Path) -> None:
-    with emulate(folder, "--once") as running:
-        assert running.stdout is not None
-        path = running.stdout.readline().strip()
-        assert ask(path) == b"m-name-dut-[edgekit]\r\nm-ready\r\n"
-        assert running.wait(DEADLINE_S) == 0
-
-
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
 )
@@ -132,7 +124,7 @@ def test_emulate_leaves_nothing_behind(folder: Path, number: int, code: int) -> 
     with emulate(folder, "--json") as running:
         assert running.stdout is not None
         ready = json.loads(running.stdout.readline())
-        assert (ready["type"], ready["board"]) == ("ready", "host")
+        assert (ready["type"], ready["board"]) == ("listening", "host")
         for _ in range(2):
             assert ask(ready["port"]).startswith(b"m-name")
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
