@@ -29,9 +29,11 @@ def command(output: Output, board: str) -> None:
     import importlib.util
     import platform
 
-    from edgekit import __version__, settings, toolchain
+    from edgekit import __version__, settings
     from edgekit import board as boards
+    from edgekit.cli._needs import needs
     from edgekit.device import ports
+    from edgekit.emulator import runs_on
 
     checks: list[dict[str, Any]] = []
 
@@ -51,14 +53,10 @@ def command(output: Output, board: str) -> None:
     opened = boards.load(str(project.get("board.id") or board))
     check("project", project.path is not None, settings.FILE_NAME, "edgekit init")
     check("board", True, f"{opened.id}: {opened.name}")
-    findings = toolchain.describe(opened.soc.isa, opened.build.compilers)
-    for finding in findings:
-        said = finding.compiler.version if finding.compiler else finding.problem.splitlines()[0]
-        check(f"compiler {finding.name}", finding.compiler is not None, f"{said} ({finding.source})")
-    usable = any(finding.compiler for finding in findings)
-    check("a compiler that works", usable, opened.soc.isa, toolchain.how_to_get(opened.soc.isa), needed=True)
+    for need in needs(opened):
+        check(need.name, need.ok, need.found, need.hint, need.needed)
     if opened.emulator is not None:
-        check("port", True, "none needed: edgekit starts this board")
+        check("port", True, f"none needed; runs on: {runs_on(opened)}")
     else:
         listed = [port for port in ports.list_ports() if port.usb_id in opened.serial.usb_ids]
         hint = "plug the board in; on Linux you may need to join the group 'dialout'"
