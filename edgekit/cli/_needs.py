@@ -29,14 +29,15 @@ def needs(board: Board) -> list[Need]:
         said = finding.compiler.version if finding.compiler else finding.problem.splitlines()[0]
         good = finding.compiler is not None
         rows.append(Need(f"compiler {finding.name}", good, f"{said} ({finding.source})", "", needed=False))
-    usable = any(row.ok for row in rows)
-    rows.append(Need("a compiler that works", usable, isa, toolchain.how_to_get(isa)))
+    first = next((row.name.removeprefix("compiler ") for row in rows if row.ok), None)
+    found = f"{first or 'none'}, for {isa}"
+    rows.append(Need("a compiler that works", first is not None, found, toolchain.how_to_get(isa)))
     if board.emulator is not None and ending.in_qemu(board):
         program = board.emulator.program
         try:
-            found = qemu.find(board.emulator)
+            machine = qemu.find(board.emulator)
         except ToolError as error:
             rows.append(Need(program, False, error.message, qemu.how_to_get(program)))
         else:
-            rows.append(Need(program, True, f"{found.version} ({found.path})", qemu.how_to_get(program)))
+            rows.append(Need(program, True, f"{machine.version} ({machine.path})", qemu.how_to_get(program)))
     return rows

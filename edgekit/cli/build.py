@@ -26,7 +26,8 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
 
     opened = boards.load(board)
     folder = _options.firmware_folder(folder, opened.id)
-    image = build.build(folder, opened, compiler=compiler)
+    with output.status("building"):
+        image = build.build(folder, opened, compiler=compiler)
     for part in layout.usage(image.sections, opened):
         share = part.used / part.available
         output.text(f"  {part.region:18} {part.used:>11,} of {part.available:>11,} B  {share:6.1%}")
