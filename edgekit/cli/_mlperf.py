@@ -105,6 +105,8 @@ def monitor(
         else:
             fields = _performance(output, device, agreed, stream, unit, iterations)
         output.event(ending | fields | {"warnings": output.warnings})
+    if fields.get("interrupted"):
+        raise KeyboardInterrupt
 
 
 def _accuracy(
@@ -115,14 +117,17 @@ def _accuracy(
 
     tally = _live.Tally(agreed.labels, unit)
     truths = None if stream.labels is None else iter(stream.labels)
-    for answer in mlperf_tiny.answers(device, stream.frames, agreed.classes):
-        truth = None if truths is None else next(truths, None)
-        ticks = float(answer.inference.elapsed)
-        # What the device needed is no part of the link's time, if it is known in microseconds.
-        link_s = max(0.0, answer.link_s - ticks / 1e6) if unit == "microseconds" else answer.link_s
-        counted = _Counted(answer.inference.index, ticks, link_s)
-        tally.add(counted, truth)
-        _show(output, answer, counted, truth, tally)
+    try:
+        for answer in mlperf_tiny.answers(device, stream.frames, agreed.classes):
+            truth = None if truths is None else next(truths, None)
+            ticks = float(answer.inference.elapsed)
+            # What the device needed is no part of the link's time, if it is known in microseconds.
+            link_s = max(0.0, answer.link_s - ticks / 1e6) if unit == "microseconds" else answer.link_s
+            counted = _Counted(answer.inference.index, ticks, link_s)
+            tally.add(counted, truth)
+            _show(output, answer, counted, truth, tally)
+    except KeyboardInterrupt:
+        tally.interrupted = True
     if confusion:
         _live.print_confusion(output, tally)
     invoke, link = percentiles(tally.invoke), percentiles(s * 1e3 for s in tally.link_s)
@@ -133,6 +138,7 @@ def _accuracy(
         output.text(f"{tally.n} frames: invoke p50 {said}, link p50 {link.p50:.3f} ms")
     return {
         "mode": "accuracy",
+        "interrupted": tally.interrupted,
         "n": tally.n,
         "accuracy": tally.accuracy,
         "labelled": tally.labelled,

@@ -1,6 +1,7 @@
 """`edgekit generate`: an int8 .tflite becomes C, and a firmware project for a board."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,10 +17,7 @@ from edgekit.cli._output import Output
 @_options.protocol
 @_options.mlperf_model
 @_options.mlperf_vendor
-@_options.labels
-@_options.color
-@_options.mean
-@_options.std
+@_options.contract
 @click.argument("model", type=_options.PATH, required=False)
 def command(
     output: Output,
@@ -29,11 +27,8 @@ def command(
     protocol: str,
     mlperf_model: str | None,
     mlperf_vendor: str,
-    labels: tuple[str, ...] | None,
-    color: str | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
     model: Path | None,
+    **stated: Any,
 ) -> None:
     """Write a complete firmware project: the model as C, the kernels it uses, the application.
 
@@ -46,7 +41,7 @@ def command(
     from edgekit import pipeline
 
     opened = boards.load(board)
-    flags = pipeline.ContractFlags(labels=labels, color=color, mean=mean, std=std)
+    flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
     _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     folder = _options.firmware_folder(target, opened.id)

@@ -144,6 +144,17 @@ class RunningBoard:
         self.close()
 
 
+def runs_on(board: Board) -> str:
+    """Return in a few words where the firmware of a board runs."""
+    if board.emulator is None:
+        return "the board"
+    return {
+        EmulatorKind.PROCESS: "this machine",
+        EmulatorKind.QEMU: "QEMU",
+        EmulatorKind.NONE: "not run",
+    }[board.emulator.kind]
+
+
 def check_runnable(board: Board) -> None:
     """Refuse a board that edgekit cannot run itself. Raises UsageError."""
     if board.emulator is None:

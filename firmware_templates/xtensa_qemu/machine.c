@@ -40,7 +40,7 @@ __asm__(".section .vectors, \"ax\"\n"
         "constant_exception: .word machine_exception\n"
         ".org machine_vectors + 0x280\n" /* the debug exception: how the compiler traps */
         "  wsr.excsave1 a0\n"
-        "  rsr a0, 182\n" /* epc6 */
+        "  .byte 0x00, 0xb6, 0x03\n" /* rsr.epc6 a0, which the lx106 does not have */
         "  wsr.epc1 a0\n"
         "  movi a0, 63\n"
         "  wsr.exccause a0\n"

@@ -301,7 +301,7 @@ static void take_packet(const uint8_t *body, size_t size) {
         sequence = ek_get_u32(body + 1);
         offset = ek_get_u32(body + 5);
         error = take_chunk(body, sequence, offset, (uint32_t)(size - EK_CHUNK_HEADER));
-    } else if (type == TRACE_REQUEST) {
+    } else if (type == TRACE_REQUEST && size == 1) {
         error = send_trace();
     } else if (type < HELLO) {
         /* Not for types above: an echo of the device's own packets could go round for ever. */
