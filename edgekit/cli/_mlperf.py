@@ -105,7 +105,7 @@ def monitor(
         else:
             fields = _performance(output, device, agreed, stream, unit, iterations)
         output.event(ending | fields | {"warnings": output.warnings})
-    if fields.get("interrupted"):
+    if not fields.get("ok", True):
         raise KeyboardInterrupt
 
 
@@ -138,7 +138,7 @@ def _accuracy(
         output.text(f"{tally.n} frames: invoke p50 {said}, link p50 {link.p50:.3f} ms")
     return {
         "mode": "accuracy",
-        "interrupted": tally.interrupted,
+        "ok": not tally.interrupted,
         "n": tally.n,
         "accuracy": tally.accuracy,
         "labelled": tally.labelled,

@@ -175,14 +175,23 @@ def test_random_frames_answer_as_the_oracle(name: str, board_id: str, tmp_path: 
             assert talk.say("infer 1 0%").endswith(expected)
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "ziglang"])
+@pytest.mark.parametrize(
+    ("board_id", "compiler", "count"),
+    [("host", "gcc", 20), ("host", "ziglang", 20), *((name, None, 2) for name in BOARDS if name != "host")],
+)
 def test_the_public_resnet_answers_as_the_oracle(
-    anchor: Callable[[str], Path], public_folder: Path, tmp_path: Path, compiler: str
+    anchor: Callable[[str], Path],
+    public_folder: Path,
+    tmp_path: Path,
+    board_id: str,
+    compiler: str | None,
+    count: int,
 ) -> None:
     case = boards.public(anchor("ic01_resnet8_int8").read_bytes())
-    frames, labels = public_data.cifar10(public_folder, "test", 20)
+    frames, labels = public_data.cifar10(public_folder, "test", count)
     expected = Oracle(case.model).run((frames.astype(np.int16) - 128).astype(np.int8))
-    with RunningBoard(firmware(case, tmp_path, "host", compiler=compiler), board.load("host")) as running:
+    image = firmware(case, tmp_path, board_id, compiler=compiler)
+    with RunningBoard(image, board.load(board_id)) as running:
         talk = Talk(running.connect())
         talk.answers(1)
         assert talk.say("profile%").endswith(b"m-model-[ic01]\r\nm-ready\r\n")
