@@ -17,6 +17,8 @@ SCHEMA = 1
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 # What a flag may hold: nothing that make or a shell would read as its own.
 _FLAG = re.compile(r"[A-Za-z0-9_+=.,:/@-]{1,200}")
+_QEMU = re.compile(r"qemu-system-[a-z0-9_]{1,32}")
+_QEMU_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
 _GIB = 1 << 30
@@ -34,6 +36,14 @@ class TickUnit(StrEnum):
 
     MICROSECONDS = "microseconds"
     INSTRUCTIONS = "instructions"
+
+
+class EmulatorKind(StrEnum):
+    """What a virtual board runs in."""
+
+    PROCESS = "process"
+    QEMU = "qemu"
+    NONE = "none"
 
 
 class RegionKind(StrEnum):
@@ -80,6 +90,8 @@ class Build:
 
     template: str
     """Folder of firmware_templates/ with the port, main and build files."""
+    shared: tuple[str, ...]
+    """Folders of firmware_templates/ that several families share; the template's own files win."""
     kernels: tuple[str, ...]
     """Folders of firmware_templates/runtime/src/, the preferred one first."""
     runtime: Runtime
@@ -121,9 +133,18 @@ class Ticks:
 
 @dataclass(frozen=True, slots=True)
 class Emulator:
-    """How a virtual board runs. `process`: the image is a program of this machine."""
+    """How a virtual board runs.
 
-    kind: str
+    `process`: the image is a program of this machine. `qemu`: the image runs in `program` on `machine`.
+    `none`: the firmware is compiled and linked, and nothing here can run it.
+    """
+
+    kind: EmulatorKind
+    program: str = ""
+    machine: str = ""
+    cpu: str = ""
+    """Empty where the machine has but one."""
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +259,12 @@ def _region(table: Table) -> Region:
 
 
 def _build(table: Table) -> Build:
-    table.only(*(key.name for key in fields(Build)))
+    table.only(*(key.name for key in fields(Build) if key.name != "shared"), optional=("shared",))
     templates = resources.firmware_templates()
     families = _folders(templates) - {"app", "runtime"}
     return Build(
         template=table.choice("template", families),
+        shared=table.choices("shared", families) if "shared" in table.value else (),
         kernels=table.choices("kernels", _folders(templates / "runtime" / "src")),
         runtime=Runtime(table.choice("runtime", Runtime)),
         frame_buffers=table.integer("frame_buffers", 1, 2),
@@ -277,8 +299,22 @@ def _ticks(table: Table) -> Ticks:
 
 
 def _emulator(table: Table) -> Emulator:
-    table.only("kind")
-    return Emulator(table.choice("kind", ("process",)))
+    table.only("kind", optional=("program", "machine", "cpu", "arguments"))
+    kind = EmulatorKind(table.choice("kind", EmulatorKind))
+    if kind is not EmulatorKind.QEMU:
+        table.only("kind")
+        return Emulator(kind)
+    return Emulator(
+        kind=kind,
+        program=table.text("program", _QEMU, "the name of a QEMU such as qemu-system-arm"),
+        machine=table.text("machine", _QEMU_NAME, "a machine that `program -M help` lists"),
+        cpu=table.text("cpu", _QEMU_NAME, "a processor that `program -cpu help` lists")
+        if "cpu" in table.value
+        else "",
+        arguments=table.texts("arguments", _FLAG, "arguments without blanks, quotes or $")
+        if "arguments" in table.value
+        else (),
+    )
 
 
 def _folders(path: Path) -> set[str]:

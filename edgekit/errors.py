@@ -132,3 +132,10 @@ class ProofError(EdgekitError):
 
     exit_code = 12
     id = "proof"
+
+
+class FaultError(EdgekitError):
+    """The firmware of a virtual board has crashed; its registers and last words are in the message."""
+
+    exit_code = 13
+    id = "fault"

@@ -28,7 +28,7 @@ from edgekit.device.events import Note
 from edgekit.device.transport import SocketTransport, Transport
 from edgekit.emulator import RunningBoard
 from edgekit.errors import DeviceError, ModelError, UsageError
-from edgekit.firmware import build, project
+from edgekit.firmware import build, mlperf_tiny, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual_flash
 from edgekit.graph import tflite
@@ -118,18 +118,30 @@ def generate_model(model: Model, target: Board) -> GeneratedModel:
     return generated
 
 
-def generate_project(model: Model, target: Board, out: Path, *, debug: bool = False) -> GeneratedModel:
+def generate_project(
+    model: Model,
+    target: Board,
+    out: Path,
+    *,
+    debug: bool = False,
+    mlperf: mlperf_tiny.Identity | None = None,
+) -> GeneratedModel:
     """Write the firmware of a model for a board into the folder `out`."""
     generated = generate_model(model, target)
-    project.write(project.assemble(generated, target, debug=debug), out)
+    project.write(project.assemble(generated, target, debug=debug, mlperf=mlperf), out)
     return generated
 
 
 def build_image(
-    model: Model, target: Board, *, debug: bool = False, compiler: str | None = None
+    model: Model,
+    target: Board,
+    *,
+    debug: bool = False,
+    mlperf: mlperf_tiny.Identity | None = None,
+    compiler: str | None = None,
 ) -> FirmwareImage:
     """Return the built firmware of a model, from the cache if the very same was built before."""
-    made = project.assemble(generate_model(model, target), target, debug=debug)
+    made = project.assemble(generate_model(model, target), target, debug=debug, mlperf=mlperf)
     key = hashlib.sha256(made.manifest)
     key.update("\0".join((*target.build.cflags, *target.build.ldflags, compiler or "")).encode())
     folder = resources.cache() / "builds" / f"{target.id}-{key.hexdigest()[:24]}"
@@ -169,30 +181,66 @@ def open_device(
     """
     agreed = None if model is None else model.contract
     digest = None if model is None else model.digest
-    running = None
-    line: str | Callable[[], Transport] = port or "auto"
-    if port is None and target.emulator is not None:
-        running = started = RunningBoard(image or virtual_flash.installed(target), target)
-        line = lambda: SocketTransport(started.connect(), target.id)  # noqa: E731 - a way to open
-    try:
-        with Device.open(
+    with (
+        open_line(target, port=port, image=image, protocol=project.Protocol.EDGEKIT) as line,
+        Device.open(
             line,
             contract=agreed,
             model_digest=digest,
             serial=target.serial,
             timeout_s=timeout_s,
             on_note=on_note,
-        ) as device:
-            yield device
+        ) as device,
+    ):
+        yield device
+
+
+def installed_image(target: Board, protocol: str) -> FirmwareImage:
+    """Return what was flashed to a virtual board last.
+
+    Raises:
+        FlashError: nothing was.
+        UsageError: it speaks another protocol.
+    """
+    image = virtual_flash.installed(target)
+    _check_protocol(image, protocol)
+    return image
+
+
+def _check_protocol(image: FirmwareImage, protocol: str) -> None:
+    if image.protocol != protocol:
+        raise UsageError(
+            f"the firmware on '{image.board_id}' speaks the protocol '{image.protocol}', not '{protocol}'",
+            f"pass --protocol {image.protocol} where the command has it, or flash the board again",
+        )
+
+
+@contextmanager
+def open_line(
+    target: Board, *, port: str | None, image: FirmwareImage | None, protocol: project.Protocol
+) -> Iterator[str | Callable[[], Transport]]:
+    """Yield where a board is reached: its port, or a way to turn a virtual one on, which ends with the block.
+
+    Raises:
+        UsageError: the firmware of the virtual board speaks another protocol.
+    """
+    if port is not None or target.emulator is None:
+        yield port or "auto"
+        return
+    if image is None:
+        image = installed_image(target, protocol)
+    _check_protocol(image, protocol)
+    running = RunningBoard(image, target)
+    try:
+        yield lambda: SocketTransport(running.connect(), target.id)
     except DeviceError as error:
-        if running is None or not running.last_words():
+        if not running.last_words():
             raise
         raise DeviceError(
             f"{error.message}; the firmware's last words:\n{running.last_words()}", error.hint
         ) from error
     finally:
-        if running is not None:
-            running.close()
+        running.close()
 
 
 @dataclass(frozen=True, slots=True)

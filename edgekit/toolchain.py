@@ -20,9 +20,14 @@ _VERSION_S = 60
 _PROBE_S = 300
 _HOW_TO_GET = {
     "host": 'Debian: apt-get install gcc libc6-dev; anywhere: pip install "edgekit[compiler]"',
+    "cortex_m": "Debian: apt-get install gcc-arm-none-eabi; anywhere: Arm GNU Toolchain (developer.arm.com)",
+    "riscv32": "Debian: apt-get install gcc-riscv64-unknown-elf",
+    "xtensa": "Debian: apt-get install gcc-xtensa-lx106",
+    "arc": "Debian: apt-get install gcc-arc-linux-gnu",
 }
 _PROGRAM = b'#include <stdio.h>\nint main(void) { return puts("") < 0; }\n'
-_FREESTANDING = b"#include <stdint.h>\n#include <string.h>\nint32_t ek_probe(void) { return 0; }\n"
+# Of the headers only those that a compiler brings itself: bare metal has no C library but the firmware's own.
+_FREESTANDING = b"#include <stddef.h>\n#include <stdint.h>\nextern int32_t ek_probe;\nint32_t ek_probe;\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ def _probe(isa: str, compiler: Compiler) -> None:
         folder = Path(name)
         source = folder / "probe.c"
         source.write_bytes(_PROGRAM if isa == "host" else _FREESTANDING)
-        stage = [] if isa == "host" else ["-c"]
+        stage = [] if isa == "host" else ["-ffreestanding", "-c"]
         try:
             process.run(
                 [*compiler.command, *stage, "-o", "probe", "probe.c"],

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edgekit.cli._output import SCHEMA, Output
 from edgekit.percentiles import percentiles
@@ -24,6 +24,26 @@ _BAR = 24
 _THUMBNAIL = 48
 _REDRAW_S = 1 / 12
 _CONFUSION_CLASSES = 24
+
+
+class Answer(Protocol):
+    """What a tally counts of a prediction."""
+
+    @property
+    def index(self) -> int:
+        """The class with the highest score."""
+
+    @property
+    def preprocess_ticks(self) -> float:
+        """The device's time before the run."""
+
+    @property
+    def invoke_ticks(self) -> float:
+        """The device's time for the run."""
+
+    @property
+    def link_s(self) -> float:
+        """The time that the line took, in seconds."""
 
 
 @dataclass(slots=True)
@@ -46,7 +66,7 @@ class Tally:
     interrupted: bool = False
     """Ctrl-C ended the run: the caller shows what there is and raises KeyboardInterrupt again."""
 
-    def add(self, prediction: "Prediction", truth: int | None) -> None:
+    def add(self, prediction: Answer, truth: int | None) -> None:
         """Count one answer; `truth` is None for a frame without a label."""
         self.n += 1
         self.invoke.append(prediction.invoke_ticks)

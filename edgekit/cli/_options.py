@@ -11,6 +11,7 @@ from edgekit import settings
 from edgekit.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgekit.board import Board
     from edgekit.cli._output import Output
     from edgekit.device.events import Note
     from edgekit.pipeline import ContractFlags, Model
@@ -102,6 +103,8 @@ def _exists(text: str) -> bool:
 
 
 PATH = click.Path(path_type=Path)
+FEW_FRAMES = 32
+"""So many are sent over the serial line of an emulated board unless the user wants otherwise."""
 
 board = click.option(
     "--board",
@@ -137,6 +140,33 @@ timeout = click.option(
     default=10.0,
     show_default=True,
     help="How long without an answer before the device counts as silent.",
+)
+protocol = click.option(
+    "--protocol",
+    type=click.Choice(["edgekit", "mlperf_tiny"]),
+    default="edgekit",
+    show_default=True,
+    help="What the firmware speaks on its serial line.",
+)
+mlperf_model = click.option(
+    "--mlperf-model",
+    type=click.Choice(["ad01", "ic01", "kws01", "sww01", "vww01"]),
+    default=None,
+    help="The model that MLPerf Tiny firmware names.  [default: by the input's shape]",
+)
+mlperf_vendor = click.option(
+    "--mlperf-vendor",
+    default="edgekit",
+    show_default=True,
+    help="The vendor that MLPerf Tiny firmware names.",
+)
+via = click.option(
+    "--via",
+    type=click.Choice(["auto", "serial", "files"]),
+    default="auto",
+    show_default=True,
+    help="How frames reach the board: over its serial line, or, on an emulated board, past it through "
+    f"files.  auto: files for more than {FEW_FRAMES} frames.",
 )
 labels = click.option(
     "--labels",
@@ -194,6 +224,19 @@ def noted(output: "Output") -> "Callable[[Note], None]":
             output.warn(note.text)
 
     return show
+
+
+def past_the_line(via: str, board: "Board", port: str | None, count: int) -> bool:
+    """Whether frames go to the board through files. Raises UsageError where they cannot but shall."""
+    from edgekit.emulator import batch
+
+    possible = port is None and batch.can_run(board)
+    if via == "files" and not possible:
+        raise UsageError(
+            f"frames reach '{board.id}' over its serial line only",
+            "leave out --via; it is for boards that edgekit runs in QEMU itself",
+        )
+    return possible and (via == "files" or (via == "auto" and count > FEW_FRAMES))
 
 
 def firmware_folder(given: Path | None, board_id: str) -> Path:

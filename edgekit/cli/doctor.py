@@ -37,9 +37,11 @@ def command(output: Output, board: str | None) -> None:
     import importlib.util
     import platform
 
-    from edgekit import __version__, settings, toolchain
+    from edgekit import __version__, settings
     from edgekit import board as boards
+    from edgekit.cli._needs import needs
     from edgekit.device import ports
+    from edgekit.emulator import runs_on
 
     checks: list[dict[str, Any]] = []
 
@@ -64,17 +66,10 @@ def command(output: Output, board: str | None) -> None:
         check("project", False, error.message, error.hint, needed=True)
     opened = boards.load(board or str(project.get("board.id") or "host"))
     check("board", True, f"{opened.id}: {opened.name}")
-    findings = toolchain.describe(opened.soc.isa, opened.build.compilers)
-    for finding in findings:
-        said = finding.compiler.version if finding.compiler else finding.problem.splitlines()[0]
-        check(f"compiler {finding.name}", finding.compiler is not None, f"{said} ({finding.source})")
-    first = next((finding.name for finding in findings if finding.compiler), None)
-    found = f"{first or 'none'}, for {opened.soc.isa}"
-    check(
-        "a compiler that works", first is not None, found, toolchain.how_to_get(opened.soc.isa), needed=True
-    )
+    for need in needs(opened):
+        check(need.name, need.ok, need.found, need.hint, need.needed)
     if opened.emulator is not None:
-        check("port", True, "none needed: edgekit starts this board")
+        check("port", True, f"none needed; runs on: {runs_on(opened)}")
     else:
         listed = [port for port in ports.list_ports() if port.usb_id in opened.serial.usb_ids]
         hint = "plug the board in; on Linux you may need to join the group 'dialout'"

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -16,6 +16,9 @@ from edgekit.cli._output import Output
 @_options.model
 @click.option("--no-build", is_flag=True, help="Flash the image that is there, as it is.")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.protocol
+@_options.mlperf_model
+@_options.mlperf_vendor
 @click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
 @_options.contract
 @_options.timeout
@@ -27,12 +30,15 @@ def command(
     model: Path | None,
     no_build: bool,
     debug: bool,
+    protocol: str,
+    mlperf_model: str | None,
+    mlperf_vendor: str,
     compiler: str | None,
     timeout_s: float,
     folder: Path | None,
     **stated: Any,
 ) -> None:
-    """Flash a board and wait for its HELLO.
+    """Flash a board and check that it answers.
 
     With a model (--model or edgekit.toml) the firmware in FOLDER is generated and built first, which costs
     nothing when nothing changed; without one, the project in FOLDER is built and flashed as it stands.
@@ -62,11 +68,15 @@ def command(
             f"without a model '{folder}' is built as it stands", "give --model with --debug and other choices"
         )
     if loaded is not None and not no_build:
-        pipeline.generate_project(loaded, opened, folder, debug=debug)
+        mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
+        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
     with output.status("building"):
         image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
     with output.progress(f"flashing {opened.id}") as progress:
         flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
+    if image.protocol == _mlperf.MLPERF_TINY:
+        _mlperf.greet(output, opened, image, port=port, timeout_s=timeout_s)
+        return
     with pipeline.open_device(
         opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
     ) as device:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -14,6 +14,9 @@ from edgekit.cli._output import Output
 @_options.board
 @click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.protocol
+@_options.mlperf_model
+@_options.mlperf_vendor
 @_options.contract
 @click.argument("model", type=_options.PATH, required=False)
 def command(
@@ -21,6 +24,9 @@ def command(
     board: str,
     target: Path | None,
     debug: bool,
+    protocol: str,
+    mlperf_model: str | None,
+    mlperf_vendor: str,
     model: Path | None,
     **stated: Any,
 ) -> None:
@@ -39,7 +45,8 @@ def command(
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
     _options.warn_if_implied(output, loaded, flags)
     folder = _options.firmware_folder(target, opened.id)
-    made = pipeline.generate_project(loaded, opened, folder, debug=debug)
+    mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
+    made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
     output.text(
         f"{folder}: {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, "
         f"weights {made.weight_bytes:,} B, {made.macs:,} MACs\nnext: edgekit build {folder}"
@@ -55,5 +62,6 @@ def command(
             "model_digest": made.model_digest,
             "contract_digest": made.contract_digest,
             "debug": debug,
+            "protocol": protocol,
         }
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
@@ -23,6 +23,14 @@ from edgekit.cli._output import SCHEMA, Output
     help="At most N frames a second, one at a time.",
 )
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
+@_options.protocol
+@click.option(
+    "--performance",
+    "iterations",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With mlperf_tiny: time N runs of each of 5 frames, and give the median.",
+)
 @_options.contract
 @_options.timeout
 def command(
@@ -34,6 +42,8 @@ def command(
     count: int | None,
     fps: float | None,
     confusion: bool,
+    protocol: str,
+    iterations: int | None,
     timeout_s: float,
     **stated: Any,
 ) -> None:
@@ -42,6 +52,8 @@ def command(
     At the end: accuracy if the frames are labelled, invoke and link percentiles, frames per second and
     retransmissions. Ctrl-C ends a run early and shows the same. With --json one line each: hello,
     prediction, ..., summary.
+
+    With --protocol mlperf_tiny it drives any MLPerf Tiny firmware: labels from --model, else numbers.
 
     \b
     Examples: edgekit monitor --board host --source test/
@@ -62,6 +74,24 @@ def command(
         )
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
+    if protocol == _mlperf.MLPERF_TINY:
+        if fps is not None:
+            raise UsageError("--fps is for the protocol 'edgekit': MLPerf Tiny's sends one frame at a time")
+        _mlperf.monitor(
+            output,
+            opened,
+            port=port,
+            model=model,
+            flags=flags,
+            source=source,
+            count=count,
+            iterations=iterations,
+            confusion=confusion,
+            timeout_s=timeout_s,
+        )
+        return
+    if iterations is not None:
+        raise UsageError("--performance needs --protocol mlperf_tiny")
     loaded = pipeline.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded, flags)
     stream = pipeline.open_source(source, loaded.contract, count)

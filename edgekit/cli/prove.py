@@ -29,6 +29,7 @@ from edgekit.cli._output import Output
 )
 @click.option("-o", "--output", "target", type=_options.PATH, help="Write the certificate here too.")
 @_options.contract
+@_options.via
 @_options.timeout
 def command(
     output: Output,
@@ -40,6 +41,7 @@ def command(
     count: int | None,
     seed: int,
     target: Path | None,
+    via: str,
     timeout_s: float,
     **stated: Any,
 ) -> None:
@@ -56,6 +58,7 @@ def command(
 
     from edgekit import board as boards
     from edgekit import pipeline, proof
+    from edgekit.emulator import batch
     from edgekit.errors import UsageError
     from edgekit.files import check_writable, write_whole
 
@@ -91,11 +94,17 @@ def command(
         ) as device,
         output.progress(f"proving {len(frames)} frames") as progress,
     ):
+        rows = None
+        if image is not None and _options.past_the_line(via, opened, port, len(frames)):
+            # The board has answered over its line; the same image takes the frames past it.
+            found = batch.run(image, opened, frames, loaded.contract.classes, timeout_s=timeout_s)
+            rows = iter(found.scores)
         certificate = proof.prove(
             device,
             loaded,
             frames,
             traced=lambda frame: pipeline.trace(opened, loaded, frame, device=device, port=port),
+            rows=rows,
             progress=progress,
         )
     fields = asdict(certificate)

@@ -25,6 +25,7 @@ class Manifest:
     model_digest: str
     contract_digest: str
     debug: bool
+    protocol: str
     complete: bool
     """False while files are being written: a project that stays so was interrupted."""
     files: Mapping[str, str]
@@ -62,6 +63,7 @@ def read(folder: Path) -> Manifest | None:
         "model_digest": str,
         "contract_digest": str,
         "debug": bool,
+        "protocol": str,
         "complete": bool,
         "files": dict,
     }
@@ -79,6 +81,7 @@ def read(folder: Path) -> Manifest | None:
         model_digest=fields["model_digest"],
         contract_digest=fields["contract_digest"],
         debug=fields["debug"],
+        protocol=fields["protocol"],
         complete=fields["complete"],
         files=fields["files"],
     )

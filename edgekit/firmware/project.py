@@ -3,21 +3,29 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit import __version__, resources
 from edgekit.board import Board
-from edgekit.errors import OutputError, ProjectError, ToolError
+from edgekit.errors import OutputError, ProjectError, ToolError, UsageError
 from edgekit.files import locked, write_whole
-from edgekit.firmware import manifest
+from edgekit.firmware import manifest, mlperf_tiny
 
 if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.generator import GeneratedModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
 _C_SUFFIXES = (".c", ".h")
+
+
+class Protocol(StrEnum):
+    """What the firmware speaks on its serial line: a folder of firmware_templates/app/."""
+
+    EDGEKIT = "edgekit"
+    MLPERF_TINY = "mlperf_tiny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +36,48 @@ class FirmwareProject:
     model_digest: str
     contract_digest: str
     debug: bool
+    protocol: Protocol
     files: Mapping[str, bytes] = field(repr=False)
     kernels: Mapping[str, str]
     """Kernel name to the folder that it was taken from."""
     manifest: bytes = field(repr=False)
 
 
-def assemble(model: "GeneratedModel", board: Board, *, debug: bool = False) -> FirmwareProject:
+def assemble(
+    model: "GeneratedModel",
+    board: Board,
+    *,
+    debug: bool = False,
+    mlperf: mlperf_tiny.Identity | None = None,
+) -> FirmwareProject:
     """Make the firmware project of a model for a board, in memory. Equal input gives equal bytes.
 
     Args:
         model: the generated C.
         board: decides the template, the kernels and the settings of the application.
         debug: compile with EK_TRACE, so that the firmware keeps a checksum of each step's output.
+        mlperf: speak the MLPerf Tiny device protocol instead of edgekit's own, under this identity.
 
     Raises:
+        UsageError: a debug build for a protocol that has no packet for the checksums.
         ProjectError: the board names no kernel folder that has a kernel the model needs.
     """
+    protocol = Protocol.EDGEKIT if mlperf is None else Protocol.MLPERF_TINY
+    if mlperf is not None:
+        if debug:
+            raise UsageError(
+                "the MLPerf Tiny protocol cannot ask for the steps that a debug build records",
+                "leave out --debug, or use --protocol edgekit",
+            )
+        board = replace(board, serial=replace(board.serial, baud=mlperf_tiny.BAUD))
     templates = resources.firmware_templates()
     files = {f"model/{name}": content for name, content in model.files.items()}
     kernels, runtime = _runtime(templates / "runtime", board, {s.kernel for s in model.steps if s.kernel})
     files |= runtime
-    files |= _tree(templates / "app", "app/")
-    files |= _tree(templates / board.build.template, "")
-    files = _render(files, board, debug)
+    files |= _application(templates / "app", protocol)
+    for folder in (*board.build.shared, board.build.template):
+        files |= _tree(templates / folder, "")
+    files = _render(files, _context(board, debug, model, mlperf, files))
     for name in files:
         if not manifest.is_safe(name) or name == manifest.NAME:
             raise ProjectError(f"a firmware project cannot have a file named '{name}'")
@@ -60,9 +86,10 @@ def assemble(model: "GeneratedModel", board: Board, *, debug: bool = False) -> F
         model_digest=model.model_digest,
         contract_digest=model.contract_digest,
         debug=debug,
+        protocol=protocol,
         files=dict(sorted(files.items())),
         kernels=kernels,
-        manifest=manifest.to_json(_fields(model, board, debug, kernels, files)),
+        manifest=manifest.to_json(_fields(model, board, debug, protocol, kernels, files)),
     )
 
 
@@ -126,6 +153,12 @@ def _runtime(folder: Path, board: Board, needed: set[str]) -> tuple[dict[str, st
     return chosen, files
 
 
+def _application(folder: Path, protocol: Protocol) -> dict[str, bytes]:
+    """Return what all applications share, and the one that speaks the protocol."""
+    shared = {f"app/{name}": content for name, content in _tree(folder, "").items() if "/" not in name}
+    return shared | _tree(folder / protocol, "app/")
+
+
 def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
     """Return the files under a folder of templates; hidden ones stay out."""
     found = {}
@@ -136,14 +169,14 @@ def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
     return found
 
 
-def _render(files: Mapping[str, bytes], board: Board, debug: bool) -> dict[str, bytes]:
-    """Fill in the files that end in .j2; they see the settings and the names of all other files."""
-    import jinja2
-
-    # The output is C and make, not HTML; board.py lets nothing through that they would misread.
-    environment = jinja2.Environment(  # noqa: S701
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
+def _context(
+    board: Board,
+    debug: bool,
+    model: "GeneratedModel",
+    mlperf: mlperf_tiny.Identity | None,
+    files: Iterable[str],
+) -> dict[str, Any]:
+    """Return what templates may use: the settings, and the names of all files."""
     names = {name.removesuffix(".j2") for name in files}
     context = {
         "board": board,
@@ -152,6 +185,20 @@ def _render(files: Mapping[str, bytes], board: Board, debug: bool) -> dict[str, 
         "include_folders": include_folders(names),
         "defines": defines(debug),
     }
+    if mlperf is not None:
+        scale, zero_point = model.contract.output_scale, model.contract.output_zero_point
+        context |= {"mlperf": mlperf, "scores": mlperf_tiny.score_texts(scale, zero_point)}
+    return context
+
+
+def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str, bytes]:
+    """Fill in the files that end in .j2."""
+    import jinja2
+
+    # The output is C and make, not HTML; board.py lets nothing through that they would misread.
+    environment = jinja2.Environment(  # noqa: S701
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
     rendered = {}
     for name, content in files.items():
         if name.endswith(".j2"):
@@ -169,6 +216,7 @@ def _fields(
     model: "GeneratedModel",
     board: Board,
     debug: bool,
+    protocol: Protocol,
     kernels: Mapping[str, str],
     files: Mapping[str, bytes],
 ) -> dict[str, Any]:
@@ -177,6 +225,7 @@ def _fields(
         "board": board.id,
         "runtime": board.build.runtime.value,
         "debug": debug,
+        "protocol": protocol.value,
         "model_digest": model.model_digest,
         "contract_digest": model.contract_digest,
         "memory": {
@@ -200,6 +249,7 @@ def _opening(project: FirmwareProject, files: Mapping[str, str]) -> bytes:
         {
             "board": project.board_id,
             "debug": project.debug,
+            "protocol": project.protocol.value,
             "model_digest": project.model_digest,
             "contract_digest": project.contract_digest,
             "files": dict(files),

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from edgekit import process
-from link_simulator.device import HERE, WARNINGS, app_sources
+from link_simulator.device import HERE, WARNINGS, app_folders, app_sources
 
 STRING_H = """#include <stddef.h>
 void *memcpy(void *, const void *, size_t);
@@ -28,7 +28,7 @@ def code_bytes(cpu: str, folder: Path) -> dict[str, int]:
     for source in app_sources():
         out = folder / f"{source.stem}_{cpu}.o"
         options = [*WARNINGS, "-Os", "-ffreestanding", "-ffunction-sections"]
-        folders = [f"-I{folder}", f"-I{HERE}", f"-I{source.parent}"]
+        folders = [f"-I{folder}", f"-I{HERE}", *(f"-I{path}" for path in app_folders())]
         process.run([*compiler, *options, *folders, "-c", str(source), "-o", str(out)])
         for kind, size in section_sizes(out.read_bytes()).items():
             sizes[kind] += size

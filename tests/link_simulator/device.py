@@ -32,7 +32,13 @@ def compiler() -> list[str]:
 def app_sources() -> list[Path]:
     """Return the C files of the firmware application."""
     app = resources.firmware_templates() / "app"
-    return [app / "ek_frame.c", app / "ek_app.c"]
+    return [app / "ek_classify.c", app / "edgekit" / "ek_frame.c", app / "edgekit" / "ek_app.c"]
+
+
+def app_folders() -> list[Path]:
+    """Return the folders of its headers: its own, and what all protocols share."""
+    app = resources.firmware_templates() / "app"
+    return [app / "edgekit", app]
 
 
 def compile_device(
@@ -44,7 +50,7 @@ def compile_device(
 ) -> Path:
     """Compile the device code and the test's model with a port: by default a library with the test's."""
     sources = [*app_sources(), HERE / "model.c", *port]
-    folders = {f"-I{path.parent}" for path in sources}
+    folders = {f"-I{folder}" for folder in (*(path.parent for path in sources), *app_folders())}
     settings = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command = [*compiler(), *WARNINGS, *options, *settings, *sorted(folders)]
     process.run([*command, *map(str, sources), "-o", str(out)])

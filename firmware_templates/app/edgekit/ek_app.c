@@ -52,8 +52,8 @@ typedef struct {
     uint32_t check;
     uint32_t missing; /* units still to come; 0 means that the buffer is free */
     uint8_t type;
-    uint8_t arrived[UNITS]; /* 1 for each unit that is here */
-    uint8_t data[EK_MODEL_INPUT_BYTES];
+    uint8_t arrived[UNITS];                         /* 1 for each unit that is here */
+    _Alignas(4) uint8_t data[EK_MODEL_INPUT_BYTES]; /* so that it is copied by words */
 } frame_buffer;
 
 typedef struct {
@@ -65,7 +65,6 @@ typedef struct {
 } answer;
 
 static struct {
-    _Alignas(16) uint8_t arena[EK_MODEL_ARENA_BYTES];
     frame_buffer frames[EK_FRAME_BUFFERS];
     answer answers[EK_FRAME_BUFFERS]; /* a ring: a repeated sequence number gets its answer again */
     uint32_t next_answer;
@@ -178,29 +177,6 @@ static uint8_t send_trace(void) {
     return NO_TRACE;
 }
 
-/* Raw pixels become the model's int8 input by the contract's table; tensors are taken as they are.
- */
-static void load_input(const frame_buffer *frame) {
-    uint8_t *input = app.arena + EK_MODEL_INPUT_OFFSET;
-#if EK_MODEL_TABLES > 0
-    if (frame->type == CHUNK_PIXELS) {
-#if !EK_MODEL_TABLE_IDENTITY
-        size_t channel = 0;
-#endif
-        for (size_t i = 0; i < EK_MODEL_INPUT_BYTES; i++) {
-#if EK_MODEL_TABLE_IDENTITY
-            input[i] = frame->data[i] ^ 0x80u; /* pixel - 128 */
-#else
-            input[i] = (uint8_t)ek_model_table[channel][frame->data[i]];
-            channel = channel + 1u < EK_MODEL_TABLES ? channel + 1u : 0u;
-#endif
-        }
-        return;
-    }
-#endif
-    memcpy(input, frame->data, EK_MODEL_INPUT_BYTES);
-}
-
 static void run(const frame_buffer *frame) {
     if (ek_crc32(0, frame->data, sizeof frame->data, true) != frame->check) {
         send_error(FRAME_CHECK, frame->sequence, 0);
@@ -208,15 +184,13 @@ static void run(const frame_buffer *frame) {
     }
     answer *result = &app.answers[app.next_answer];
     app.next_answer = (app.next_answer + 1u) % EK_FRAME_BUFFERS;
-    const uint64_t start = ek_port_ticks();
-    load_input(frame);
-    const uint64_t loaded = ek_port_ticks();
-    ek_model_run(app.arena);
-    result->invoke_ticks = ek_port_ticks() - loaded;
-    result->preprocess_ticks = loaded - start;
+    ek_app_times times;
+    memcpy(result->scores, ek_app_classify(frame->data, frame->type == CHUNK_PIXELS, &times),
+           sizeof result->scores);
+    result->invoke_ticks = times.invoke;
+    result->preprocess_ticks = times.preprocess;
     result->sequence = frame->sequence;
     result->valid = true;
-    memcpy(result->scores, app.arena + EK_MODEL_OUTPUT_OFFSET, sizeof result->scores);
 #ifdef EK_TRACE
     app.traced = true;
 #endif
