@@ -9,6 +9,7 @@ from edgekit import settings
 from edgekit.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgekit.board import Board
     from edgekit.cli._output import Output
     from edgekit.contract import Contract
     from edgekit.pipeline import ContractFlags
@@ -75,6 +76,8 @@ class Labels(click.ParamType[Any]):
 
 
 PATH = click.Path(path_type=Path)
+FEW_FRAMES = 32
+"""So many are sent over the serial line of an emulated board unless the user wants otherwise."""
 
 board = click.option(
     "--board",
@@ -106,6 +109,14 @@ timeout = click.option(
     show_default=True,
     help="Seconds without an answer before the device counts as silent.",
 )
+via = click.option(
+    "--via",
+    type=click.Choice(["auto", "serial", "files"]),
+    default="auto",
+    show_default=True,
+    help="How frames reach the board: over its serial line, or, on an emulated board, past it through "
+    f"files.  auto: files for more than {FEW_FRAMES} frames.",
+)
 labels = click.option(
     "--labels", type=Labels(), default=None, help="One label per output, in the model's order."
 )
@@ -129,6 +140,19 @@ def require(path: Path | None, what: str = "model", flag: str = "--model") -> Pa
             f"no {what} was given", f"pass {flag}, or write an edgekit.toml here with `edgekit init`"
         )
     return path
+
+
+def past_the_line(via: str, board: "Board", port: str | None, count: int) -> bool:
+    """Whether frames go to the board through files. Raises UsageError where they cannot but shall."""
+    from edgekit.emulator import batch
+
+    possible = port is None and batch.can_run(board)
+    if via == "files" and not possible:
+        raise UsageError(
+            f"frames reach '{board.id}' over its serial line only",
+            "leave out --via; it is for boards that edgekit runs in QEMU itself",
+        )
+    return possible and (via == "files" or (via == "auto" and count > FEW_FRAMES))
 
 
 def firmware_folder(given: Path | None, board_id: str) -> Path:

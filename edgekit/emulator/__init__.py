@@ -11,8 +11,6 @@ end of its line and exits, and QEMU is killed by the kernel with the thread that
 """
 
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import tempfile
@@ -21,15 +19,12 @@ from types import TracebackType
 from typing import IO, Self
 
 from edgekit.board import Board, EmulatorKind
-from edgekit.emulator import qemu
-from edgekit.errors import FaultError, ToolError, UsageError
+from edgekit.emulator import ending, qemu
+from edgekit.errors import ToolError, UsageError
 from edgekit.firmware.image import FirmwareImage
 
 # How long the firmware may take to see that its line was cut: one inference and the report of a sanitizer.
 _ORDERLY_S = 5.0
-_LAST_LINES = 20
-_LAST_BYTES = 65536
-_CRASHES = tuple(-s for s in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))
 
 
 class RunningBoard:
@@ -49,7 +44,7 @@ class RunningBoard:
             )
         self._image = image
         self._board = board
-        self._qemu = qemu.find(board.emulator) if _in_qemu(board) else None
+        self._qemu = qemu.find(board.emulator) if ending.in_qemu(board) else None
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._errors: IO[bytes] | None = None
@@ -102,17 +97,7 @@ class RunningBoard:
             FaultError: it crashed; the message has what it said of its registers.
             ToolError: QEMU ended for a reason of its own.
         """
-        code = self.exit_code()
-        if code is None:
-            return
-        words = f":\n{self.last_words()}" if self.last_words() else " without a word"
-        if code in _CRASHES or code == qemu.FAULT_EXIT or (self._qemu is None and code > 0):
-            raise FaultError(
-                f"the firmware on '{self._board.id}' has crashed (exit code {code}){words}",
-                f"`addr2line -e {self._image.path} PC` names the line of an address",
-            )
-        if code > 0:
-            raise ToolError(f"'{self._board.emulator.program}' ended with exit code {code}{words}", qemu.HINT)
+        ending.check(self._image, self._board, self.exit_code(), self.last_words())
 
     def close(self) -> None:
         """Turn the board off: cut its line, and end the process if that does not."""
@@ -133,7 +118,7 @@ class RunningBoard:
                 self._process.kill()
                 self._process.wait()
             self._exit_code = self._process.returncode
-            self._last_words = self._read_errors()
+            self._last_words = ending.last_lines(self._errors)
             self._errors.close()
             self._process = self._line = self._errors = None
 
@@ -148,15 +133,7 @@ class RunningBoard:
 
     def last_words(self) -> str:
         """Return the last lines that the firmware wrote to stderr, such as a sanitizer's report."""
-        return self._last_words if self._process is None else self._read_errors()
-
-    def _read_errors(self) -> str:
-        assert self._errors is not None
-        # Not by seeking: the process writes at the same position.
-        handle = self._errors.fileno()
-        end = os.fstat(handle).st_size
-        text = os.pread(handle, _LAST_BYTES, max(0, end - _LAST_BYTES)).decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-_LAST_LINES:])
+        return self._last_words if self._errors is None else ending.last_lines(self._errors)
 
     def __enter__(self) -> Self:
         return self
@@ -179,10 +156,6 @@ def check_runnable(board: Board) -> None:
             f"the board '{board.id}' is compiled and linked only: no emulator of its {board.soc.cpu} is known",
             "name the serial port of a real board with --port, or choose another one of `edgekit boards`",
         )
-
-
-def _in_qemu(board: Board) -> bool:
-    return board.emulator is not None and board.emulator.kind is EmulatorKind.QEMU
 
 
 @contextlib.contextmanager

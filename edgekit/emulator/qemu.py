@@ -42,7 +42,6 @@ class Qemu:
         *,
         inherit: Sequence[int] = (),
         folder: Path | None = None,
-        counted: bool = True,
     ) -> subprocess.Popen[bytes]:
         """Start a board; it ends with the thread that calls this (on Linux).
 
@@ -53,7 +52,6 @@ class Qemu:
             errors: gets what QEMU and the firmware's last words say.
             inherit: file descriptors that QEMU gets under the same numbers.
             folder: where the firmware finds and makes files; None for the image's own.
-            counted: let the board's clock count instructions, which costs some speed.
 
         Raises:
             OSError: it cannot be started.
@@ -66,7 +64,7 @@ class Qemu:
             command += ["-cpu", emulator.cpu]
         command += ["-display", "none", "-monitor", "none", "-nic", "none"]
         command += ["-semihosting-config", "enable=on,target=native"]
-        if counted and board.ticks.unit is TickUnit.INSTRUCTIONS:
+        if board.ticks.unit is TickUnit.INSTRUCTIONS:
             command += ["-icount", "shift=0"]
         return subprocess.Popen(
             [*command, *emulator.arguments, *arguments, "-kernel", str(image)],

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,9 @@ from pathlib import Path
 
 from edgekit import process, toolchain
 from edgekit.board import Board
-from edgekit.errors import OutputError, ToolError
+from edgekit.errors import DoesNotFitError, OutputError, ToolError
 from edgekit.files import locked, write_whole
-from edgekit.firmware import manifest
+from edgekit.firmware import layout, manifest
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.project import defines, include_folders
 from edgekit.toolchain import Compiler
@@ -35,6 +36,8 @@ WARNINGS = (
     "-Werror",
 )
 _COMPILE_S = 600
+# How GNU ld says that a region of its script is too small.
+_OVERFLOW = re.compile(r"region `([a-z0-9_]+)' overflowed by (\d+) bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def build(
 
     Raises:
         ToolError: no project, no compiler, or a source does not compile (with the compiler's last lines).
+        DoesNotFitError: the linked firmware is larger than a region of the board, or its flash or RAM.
         OutputError: the folder cannot be written.
     """
     with locked(_checked(project_dir)):
@@ -122,7 +126,8 @@ def _build(
     jobs: int,
 ) -> FirmwareImage:
     compiles = _compile_jobs(project_dir, found, board, compiler, cflags)
-    link = _link_job(compiles, board, compiler, cflags)
+    scripts = [_read(project_dir / name) for name in sorted(found.files) if name.endswith(".ld")]
+    link = _link_job(compiles, scripts, board, compiler, cflags)
     project_digest = _project_digest(project_dir)
     try:
         (project_dir / OBJECTS).mkdir(exist_ok=True)
@@ -145,8 +150,10 @@ def _build(
             pass
     finally:
         pool.shutdown(cancel_futures=True)
-    _make(project_dir, link, compiler)
+    _link(project_dir, link, board, compiler)
     content = _read(project_dir / IMAGE)
+    sections = layout.read_sections(content, str(project_dir / IMAGE)) if board.memory.regions else ()
+    layout.check(sections, board)
     image = FirmwareImage(
         path=project_dir / IMAGE,
         board_id=board.id,
@@ -157,6 +164,7 @@ def _build(
         size_bytes=len(content),
         compiler=compiler.version,
         debug=found.debug,
+        sections=sections,
     )
     image.save()
     return image
@@ -186,7 +194,9 @@ def _compile_jobs(
     return jobs
 
 
-def _link_job(compiles: list[_Job], board: Board, compiler: Compiler, cflags: tuple[str, ...]) -> _Job:
+def _link_job(
+    compiles: list[_Job], scripts: list[bytes], board: Board, compiler: Compiler, cflags: tuple[str, ...]
+) -> _Job:
     objects = (job.output for job in compiles)
     command = (
         *compiler.command,
@@ -197,10 +207,24 @@ def _link_job(compiles: list[_Job], board: Board, compiler: Compiler, cflags: tu
         "-o",
         IMAGE,
     )
-    inputs = (*command, compiler.version, *(job.key for job in compiles))
+    inputs = (*command, compiler.version, *(job.key for job in compiles), *map(_digest, scripts))
     return _Job(
         command, IMAGE, _digest("\0".join(inputs).encode()), f"the command was `{shlex.join(command)}`"
     )
+
+
+def _link(project_dir: Path, job: _Job, board: Board, compiler: Compiler) -> None:
+    try:
+        _make(project_dir, job, compiler)
+    except ToolError as error:
+        overflows = dict(_OVERFLOW.findall(error.message))
+        if not overflows:
+            raise
+        said = ", ".join(f"the region '{name}' by {int(size):,} bytes" for name, size in overflows.items())
+        raise DoesNotFitError(
+            f"the firmware is too large for '{board.id}': it exceeds {said}",
+            "use a smaller input, fewer channels, or a board with more memory",
+        ) from error
 
 
 def _make(project_dir: Path, job: _Job, compiler: Compiler) -> None:

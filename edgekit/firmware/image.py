@@ -9,6 +9,7 @@ from typing import Any
 
 from edgekit.errors import ToolError
 from edgekit.files import write_whole
+from edgekit.firmware.layout import Section
 
 RECORD = "image.json"
 SCHEMA = 1
@@ -33,6 +34,8 @@ class FirmwareImage:
     """What the compiler calls itself."""
     debug: bool
     """Whether the firmware keeps a checksum of each step's output."""
+    sections: tuple[Section, ...] = ()
+    """What takes memory, by address; empty for a board whose file lists no regions."""
 
     def save(self) -> None:
         """Write the record beside the image. Raises OutputError."""
@@ -79,6 +82,7 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
         "size_bytes": int,
         "compiler": str,
         "debug": bool,
+        "sections": list,
     }
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ToolError(f"'{path}' is not a record of schema {SCHEMA}", _HINT)
@@ -94,4 +98,12 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
             raise ToolError(f"'{path}': {key} is wrong", _HINT)
         values[key] = found
     values["path"] = folder / str(values["path"])
+    values["sections"] = tuple(_section(path, entry) for entry in values["sections"])
     return FirmwareImage(**values)
+
+
+def _section(path: Path, entry: object) -> Section:
+    match entry:
+        case {"name": str(name), "address": int(address), "bytes": int(size), "load_address": int() | None as stored}:
+            return Section(name, address, size, stored)
+    raise ToolError(f"'{path}': sections is wrong", _HINT)

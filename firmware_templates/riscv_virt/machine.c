@@ -20,6 +20,12 @@ enum { ENABLE_RECEIVED = 1, FIFO_ON = 1, EIGHT_BITS = 3, STATUS_RECEIVED = 1, ST
 #define MIE_EXTERNAL (1u << 11)
 #define MSTATUS_MIE 8u
 
+/* pmpcfg: readable, executable, a naturally aligned power of two, locked: for machine mode too. */
+#define PROTECT_READ_EXECUTE 0x9Du
+
+extern const uint8_t machine_code_origin[];
+extern const uint8_t machine_code_length[];
+
 enum { FRAME_WORDS = 32 };
 
 void machine_reset(void);
@@ -87,7 +93,16 @@ void machine_trap(const uint32_t *frame, uint32_t cause) {
     PLIC_CLAIM = source;
 }
 
+/* Flash cannot be written by a stray store, nor by a stack that has outgrown the memory behind it. */
+static void protect_code(void) {
+    const uint32_t origin = (uint32_t)(uintptr_t)machine_code_origin;
+    const uint32_t length = (uint32_t)(uintptr_t)machine_code_length;
+    const uint32_t range = origin >> 2 | ((length >> 3) - 1u);
+    __asm__ volatile("csrw pmpaddr0, %0\ncsrw pmpcfg0, %1" ::"r"(range), "r"(PROTECT_READ_EXECUTE));
+}
+
 void machine_init(void) {
+    protect_code();
     UART(LINE_CONTROL) = EIGHT_BITS;
     UART(FIFO_CONTROL) = FIFO_ON;
     UART(INTERRUPT_ENABLE) = ENABLE_RECEIVED;

@@ -1,0 +1,73 @@
+"""`edgekit emulate`: keep a virtual board running, and say where its serial line is."""
+
+from pathlib import Path
+
+import click
+
+from edgekit.cli import _options
+from edgekit.cli._app import command as make_command
+from edgekit.cli._output import SCHEMA, Output
+
+
+@make_command(short_help="Keep a virtual board running and print the address of its serial line.")
+@_options.board
+@_options.model
+@click.option(
+    "--listen",
+    "address",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where clients connect; port 0 takes a free one.",
+)
+@click.option("--pty", is_flag=True, help="Give a terminal's path instead of a TCP port.")
+@click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+def command(
+    output: Output, board: str, model: Path | None, address: str, pty: bool, debug: bool
+) -> None:
+    """Run a virtual board until Ctrl-C; any client may open the URL or path that is printed.
+
+    With a model (--model or edgekit.toml) its firmware is built first; without one, the board runs what was flashed
+    to it last. Clients come and go; the board keeps running. Whoever can connect to the address can talk to it.
+
+    \b
+    Example: edgekit emulate --board mps3_an547 --model model.tflite
+             edgekit monitor --board mps3_an547 --model model.tflite --port socket://127.0.0.1:PORT --source test/
+    """
+    import contextlib
+
+    from edgekit import board as boards
+    from edgekit import emulator, pipeline
+    from edgekit.emulator import RunningBoard, bridge
+    from edgekit.flash import process as installed_on
+
+    opened = boards.load(board)
+    emulator.check_runnable(opened)
+    host, port = _address(address)
+    if model is not None:
+        image = pipeline.build_image(pipeline.load_model(model), opened, debug=debug)
+    else:
+        image = installed_on.installed(opened)
+
+    def say(where: str) -> None:
+        output.text(where)
+        output.event({"schema": SCHEMA, "type": "listening", "board": opened.id, "port": where})
+        output.talk(f"{opened.id} is running; Ctrl-C ends it")
+
+    with contextlib.suppress(KeyboardInterrupt), RunningBoard(image, opened) as running:
+        if pty:
+            with bridge.terminal() as (path, primary):
+                say(path)
+                bridge.serve_terminal(running, primary)
+        with bridge.listen(host, port) as server:
+            say(f"socket://{host}:{server.getsockname()[1]}")
+            bridge.serve_tcp(running, server, output.detail)
+
+
+def _address(text: str) -> tuple[str, int]:
+    from edgekit.errors import UsageError
+
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        raise UsageError(f"'{text}' is no address to listen on", "write it as 127.0.0.1:0 or 127.0.0.1:5555")
+    return host, int(port)

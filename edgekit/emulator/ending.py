@@ -1,0 +1,54 @@
+"""How the firmware of a virtual board ended, and what it said at the end."""
+
+import os
+import signal
+from typing import IO
+
+from edgekit.board import Board, EmulatorKind
+from edgekit.emulator import qemu
+from edgekit.errors import FaultError, ToolError
+from edgekit.firmware.image import FirmwareImage
+
+_LAST_LINES = 20
+_LAST_BYTES = 65536
+_CRASHES = tuple(-s for s in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))
+
+
+def in_qemu(board: Board) -> bool:
+    """Whether the board's firmware runs in QEMU."""
+    return board.emulator is not None and board.emulator.kind is EmulatorKind.QEMU
+
+
+def last_lines(errors: IO[bytes]) -> str:
+    """Return the last lines of a file that a process is writing."""
+    # Not by seeking: the process writes at the same position.
+    handle = errors.fileno()
+    end = os.fstat(handle).st_size
+    text = os.pread(handle, _LAST_BYTES, max(0, end - _LAST_BYTES)).decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-_LAST_LINES:])
+
+
+def check(image: FirmwareImage, board: Board, code: int | None, words: str) -> None:
+    """Say how the firmware ended, if it did so by itself and not in order.
+
+    Args:
+        image: what ran.
+        board: on what.
+        code: the exit code, negative for a signal, None while it runs.
+        words: its last lines.
+
+    Raises:
+        FaultError: the firmware crashed.
+        ToolError: QEMU, or the firmware's files, failed.
+    """
+    if code is None:
+        return
+    said = f":\n{words}" if words else " without a word"
+    emulated = in_qemu(board)
+    if code in _CRASHES or (code == qemu.FAULT_EXIT if emulated else code > 0):
+        raise FaultError(
+            f"the firmware on '{board.id}' has crashed (exit code {code}){said}",
+            f"the tool addr2line with `-e {image.path}` names the source line of an address",
+        )
+    if code > 0:
+        raise ToolError(f"QEMU ended with exit code {code} on '{board.id}'{said}", qemu.HINT)
