@@ -46,7 +46,7 @@ def _work(found: "Bench") -> Iterator[str]:
         if found.wall_us is None:
             yield "  not run: nothing here executes this board's instructions"
         return
-    exact = "exact" if found.resolution == 1 else f"to {found.resolution:g} instructions"
+    exact = "exact" if found.method == "plugin" else f"in steps of {found.resolution:g}"
     yield (
         f"  {found.instructions_per_invoke:,} instructions per run ({exact}, by the {found.method}), "
         f"{found.instructions_lowest:,} to {found.instructions_highest:,} over the frames"
@@ -58,10 +58,9 @@ def _work(found: "Bench") -> Iterator[str]:
             yield f"  {step.step:>4}  {step.kind:20} {step.output:>14} {'-':>14}"
             continue
         share = step.instructions / max(1, found.instructions_per_invoke)
-        per_mac = f"{step.instructions / step.macs:8.2f}" if step.macs else ""
-        yield (
-            f"  {step.step:>4}  {step.kind:20} {step.output:>14} {step.instructions:>14,} {share:>7.1%} {per_mac}"
-        ).rstrip()
+        per_mac = f" {step.instructions / step.macs:8.2f}" if step.macs else ""
+        row = f"  {step.step:>4}  {step.kind:20} {step.output:>14} {step.instructions:>14,} {share:>7.1%}"
+        yield row + per_mac
 
 
 def _rows(*rows: tuple[str, int | None, str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Counts a firmware's instructions in QEMU: builds the plugin `ek_count.c`, says what it is to count, reads the result.
+"""Counts a firmware's instructions in QEMU: builds the plugin, says what to count, reads what it counted.
 
-The plugin travels as source, because it must fit the machine and the QEMU that it is loaded into. The firmware
-is the one that goes on boards: nothing is added to it for the count.
+The plugin travels as source (ek_count.c), because it must fit the machine and the QEMU that load it. The
+firmware is the one that goes on boards: nothing is added to it for the count.
 """
 
 import hashlib

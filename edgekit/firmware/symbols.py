@@ -1,4 +1,4 @@
-"""Where the functions of a firmware lie: the symbol table of its ELF file (System V ABI, 32 bits, little-endian).
+"""Where the functions of a firmware lie: the symbols of its ELF file (System V ABI, 32 bits, little-endian).
 
 The image comes from a linker, but it lies in a folder like any other file: every offset is checked.
 """
