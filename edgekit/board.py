@@ -91,7 +91,7 @@ class Build:
     template: str
     """Folder of firmware_templates/ with the port, main and build files."""
     shared: tuple[str, ...]
-    """Folders of firmware_templates/ that several families share; the template's own files stand above them."""
+    """Folders of firmware_templates/ that several families share; the template's own files win."""
     kernels: tuple[str, ...]
     """Folders of firmware_templates/runtime/src/, the preferred one first."""
     runtime: Runtime
@@ -305,16 +305,18 @@ def _ticks(table: Table) -> Ticks:
 
 
 def _emulator(table: Table) -> Emulator:
-    kind = EmulatorKind(table.value["kind"]) if table.value.get("kind") in list(EmulatorKind) else None
+    table.only("kind", optional=("program", "machine", "cpu", "arguments"))
+    kind = EmulatorKind(table.choice("kind", EmulatorKind))
     if kind is not EmulatorKind.QEMU:
         table.only("kind")
-        return Emulator(EmulatorKind(table.choice("kind", EmulatorKind)))
-    table.only("kind", "program", "machine", optional=("cpu", "arguments"))
+        return Emulator(kind)
     return Emulator(
         kind=kind,
         program=table.text("program", _QEMU, "the name of a QEMU such as qemu-system-arm"),
         machine=table.text("machine", _QEMU_NAME, "a machine that `program -M help` lists"),
-        cpu=table.text("cpu", _QEMU_NAME, "a processor that `program -cpu help` lists") if "cpu" in table.value else "",
+        cpu=table.text("cpu", _QEMU_NAME, "a processor that `program -cpu help` lists")
+        if "cpu" in table.value
+        else "",
         arguments=table.texts("arguments", _FLAG, "arguments without blanks, quotes or $")
         if "arguments" in table.value
         else (),

@@ -10,6 +10,8 @@ from edgekit.cli._app import group
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 
+_WIDTH = 100
+
 _INTRODUCTION = """\
 # Commands
 
@@ -54,7 +56,7 @@ def render() -> str:
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
-        inner = click.Context(command, info_name=name, parent=context, max_content_width=100, terminal_width=100)
+        inner = click.Context(command, info_name=name, parent=context, terminal_width=_WIDTH)
         parts.append(f"\n## edgekit {name}\n\n```text\n{command.get_help(inner)}\n```\n")
     return "".join(parts)
 

@@ -67,13 +67,13 @@ def command(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]
             click.get_current_context().obj = output
             function(output, **arguments)
 
-        for option in (
-            click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors."),
-            click.option("-v", "--verbose", count=True, help="Say more; show tracebacks of bugs."),
-            click.option("--json", "json_output", is_flag=True, help="Print the result as JSON on stdout."),
-        ):
-            run = option(run)
-        return click.command(**attributes)(run)
+        made: click.Command = click.command(**attributes)(run)
+        made.params += [  # behind the command's own
+            click.Option(["--json", "json_output"], is_flag=True, help="Print the result as JSON on stdout."),
+            click.Option(["-v", "--verbose"], count=True, help="Say more; show tracebacks of bugs."),
+            click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but results and errors."),
+        ]
+        return made
 
     return wrap
 

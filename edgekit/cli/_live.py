@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edgekit.cli._output import SCHEMA, Output
-from edgekit.percentiles import Percentiles, percentiles
+from edgekit.percentiles import percentiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BAR = 24
 _THUMBNAIL = 48
+_REDRAW_S = 1 / 12
 _CONFUSION_CLASSES = 24
 
 
@@ -40,6 +41,10 @@ class Tally:
     confusion: dict[tuple[int, int], int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
+    paused: float = 0.0
+    """Seconds that were waited on purpose; `seconds` does not hold them."""
+    interrupted: bool = False
+    """Ctrl-C ended the run: the caller shows what there is and raises KeyboardInterrupt again."""
 
     def add(self, prediction: "Prediction", truth: int | None) -> None:
         """Count one answer; `truth` is None for a frame without a label."""
@@ -47,7 +52,7 @@ class Tally:
         self.invoke.append(prediction.invoke_ticks)
         self.preprocess.append(prediction.preprocess_ticks)
         self.link_s.append(prediction.link_s)
-        self.seconds = time.monotonic() - self.started
+        self.seconds = time.monotonic() - self.started - self.paused
         if truth is not None:
             self.labelled += 1
             self.correct += truth == prediction.index
@@ -61,7 +66,7 @@ class Tally:
 
     @property
     def frames_per_second(self) -> float:
-        """Frames answered per second of wall time."""
+        """Frames answered per second of wall time, without pauses."""
         return self.n / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -73,8 +78,13 @@ def stream(
     truths: Iterable[int] | None,
     *,
     total: int | None = None,
+    fps: float | None = None,
 ) -> Tally:
-    """Send every frame, show every answer, and return the tally."""
+    """Send every frame, show every answer, and return the tally.
+
+    With `fps`, frames go out one at a time, at most that many a second: pauses then lie between a frame's
+    answer and the next frame, and are part of no time that is reported.
+    """
     tally = Tally(contract.labels, device.hello.unit)
     # The device works ahead of the answers: keep what was sent until its answer is shown.
     sent: dict[int, Frame] = {}
@@ -85,12 +95,36 @@ def stream(
             yield frame
 
     labels = None if truths is None else iter(truths)
+    answers = device.stream(remembered()) if fps is None else _one_by_one(device, remembered(), fps, tally)
     with _view(output, contract, tally, total) as show:
-        for number, prediction in enumerate(device.stream(remembered())):
-            truth = None if labels is None else next(labels, None)
-            tally.add(prediction, truth)
-            show(prediction, truth, sent.pop(number))
+        try:
+            for number, prediction in enumerate(answers):
+                truth = None if labels is None else next(labels, None)
+                tally.add(prediction, truth)
+                show(prediction, truth, sent.pop(number))
+        except KeyboardInterrupt:
+            # The usual end of a camera's stream: what was counted so far is worth showing.
+            tally.interrupted = True
     return tally
+
+
+def _one_by_one(
+    device: "Device", frames: Iterable["Frame"], fps: float, tally: Tally
+) -> Iterator["Prediction"]:
+    """Yield answers, each frame asked for when it is due and not before the last answer was shown."""
+    source = iter(frames)
+    due = answered = time.monotonic()
+    while True:
+        time.sleep(max(0.0, due - time.monotonic()))
+        now = time.monotonic()
+        due = max(due, now) + 1 / fps
+        tally.paused += now - answered
+        frame = next(source, None)
+        if frame is None:
+            return
+        prediction = device.classify(frame)
+        answered = time.monotonic()
+        yield prediction
 
 
 @contextmanager
@@ -100,10 +134,26 @@ def _view(output: Output, contract: "Contract", tally: Tally, total: int | None)
     elif output.interactive:
         from rich.live import Live
 
-        with Live(console=output.console(), refresh_per_second=12, transient=True) as live:
-            yield lambda prediction, truth, frame: live.update(
-                _picture(prediction, truth, frame, contract, tally, total)
-            )
+        last: tuple[Prediction, int | None, Frame] | None = None
+        drawn = 0.0
+
+        with Live(console=output.console(), auto_refresh=False) as live:
+
+            def draw() -> None:
+                nonlocal drawn
+                if last is not None:
+                    live.update(_picture(*last, contract, tally, total), refresh=True)
+                    drawn = time.monotonic()
+
+            # Drawing takes as long as many frames of a fast board, and would count as time of the link.
+            def show(prediction: "Prediction", truth: int | None, frame: "Frame") -> None:
+                nonlocal last
+                last = prediction, truth, frame
+                if time.monotonic() - drawn >= _REDRAW_S:
+                    draw()
+
+            yield show
+            draw()
     elif output.verbosity >= 0:
         yield lambda prediction, truth, _: output.text(_line(prediction, truth, contract, tally))
     else:
@@ -202,15 +252,15 @@ def summary(tally: Tally, device: "Device") -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "type": "summary",
-        "ok": True,
+        "ok": not tally.interrupted,
         "n": tally.n,
         "unit": tally.unit,
         "accuracy": tally.accuracy,
         "labelled": tally.labelled,
         "correct": tally.correct,
-        "invoke": _asdict(percentiles(tally.invoke)),
-        "preprocess": _asdict(percentiles(tally.preprocess)),
-        "link": {"unit": "milliseconds", **_asdict(percentiles(s * 1e3 for s in tally.link_s))},
+        "invoke": spread(tally.invoke),
+        "preprocess": spread(tally.preprocess),
+        "link": {"unit": "milliseconds", **spread(round(s * 1e3, 3) for s in tally.link_s)},
         "frames_per_second": round(tally.frames_per_second, 2),
         "retransmissions": device.statistics.retransmissions,
         "resets": device.statistics.resets,
@@ -218,7 +268,9 @@ def summary(tally: Tally, device: "Device") -> dict[str, Any]:
     }
 
 
-def _asdict(found: Percentiles | None) -> dict[str, float | None]:
+def spread(values: Iterable[float]) -> dict[str, float | None]:
+    """Return min, p50, p95 and max for JSON; all null without values."""
+    found = percentiles(values)
     return {"min": None, "p50": None, "p95": None, "max": None} if found is None else asdict(found)
 
 
@@ -240,8 +292,9 @@ def print_summary(output: Output, tally: Tally, device: "Device") -> None:
         cells = (duration(v, unit) for v in (found.min, found.p50, found.p95, found.max))
         output.text(f"{name:10} " + " ".join(f"{cell:>12}" for cell in cells))
     statistics = device.statistics
+    waited = f", {tally.paused:.1f} s of pauses left out" if tally.paused else ""
     output.text(
-        f"\n{tally.n} frames in {tally.seconds:.2f} s: {tally.frames_per_second:.1f} frames/s, "
+        f"\n{tally.n} frames in {tally.seconds:.2f} s{waited}: {tally.frames_per_second:.1f} frames/s, "
         f"{statistics.retransmissions} retransmission(s), {statistics.resets} reset(s)"
     )
 

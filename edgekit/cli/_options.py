@@ -1,5 +1,6 @@
 """Options that several commands share, and the types of their values."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,9 +106,10 @@ timeout = click.option(
     "timeout_s",
     envvar="EDGEKIT_TIMEOUT",
     type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
     default=10.0,
     show_default=True,
-    help="Seconds without an answer before the device counts as silent.",
+    help="How long without an answer before the device counts as silent.",
 )
 via = click.option(
     "--via",
@@ -118,10 +120,18 @@ via = click.option(
     f"files.  auto: files for more than {FEW_FRAMES} frames.",
 )
 labels = click.option(
-    "--labels", type=Labels(), default=None, help="One label per output, in the model's order."
+    "--labels",
+    type=Labels(),
+    metavar="FILE|a,b,c",
+    default=None,
+    help="One label per output, in the model's order.",
 )
-mean = click.option("--mean", type=Numbers(), default=None, help="Mean per channel, pixels in 0..1.")
-std = click.option("--std", type=Numbers(), default=None, help="Standard deviation per channel, 0..1.")
+mean = click.option(
+    "--mean", type=Numbers(), metavar="a,b,c", default=None, help="Mean per channel, pixels in 0..1."
+)
+std = click.option(
+    "--std", type=Numbers(), metavar="a,b,c", default=None, help="Standard deviation per channel, 0..1."
+)
 color = click.option(
     "--color", type=click.Choice(["rgb", "bgr", "gray"]), default=None, help="Channels as trained."
 )
@@ -131,6 +141,13 @@ resize = click.option(
     default=None,
     help="How other sizes become the model's.  [default: squash]",
 )
+
+
+def contract(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of `pipeline.ContractFlags`: every command that runs a model must agree on them."""
+    for option in (std, mean, resize, color, labels):
+        function = option(function)
+    return function
 
 
 def require(path: Path | None, what: str = "model", flag: str = "--model") -> Path:

@@ -9,15 +9,17 @@ from edgekit.cli._output import Output
 @make_command(short_help="List the boards, or show one.")
 @click.argument("board_id", metavar="[ID|FILE]", required=False)
 def command(output: Output, board_id: str | None) -> None:
-    """List every board, or show one board in full.
+    """List every board, or show one board in full, with the programs it needs and how to get them.
 
     \b
     Examples: edgekit boards
-              edgekit boards host
+              edgekit boards mps3_an547
     """
     from dataclasses import asdict
 
     from edgekit import board as boards
+    from edgekit.cli._needs import needs
+    from edgekit.emulator import runs_on
 
     if board_id is not None:
         found = boards.load(board_id)
@@ -28,16 +30,24 @@ def command(output: Output, board_id: str | None) -> None:
                     output.text(f"  {name:20} {_show(inner)}")
             else:
                 output.text(f"{key:22} {_show(value)}")
-        output.result({"board": asdict(found)})
+        rows = needs(found)
+        output.text("needs:")
+        for row in rows:
+            output.text(
+                f"  {'ok  ' if row.ok else ('MISS' if row.needed else '-   ')} {row.name}: {row.found}"
+            )
+            if row.hint and not row.ok:
+                output.text(f"       -> {row.hint}")
+        output.result({"board": asdict(found), "needs": [asdict(row) for row in rows]})
         return
     listed = [boards.load(name) for name in boards.list_ids()]
-    output.text(f"{'id':18} {'RAM':>10} {'flash':>10}  {'runtime':9} {'flashed by':11} name")
+    output.text(f"{'id':18} {'RAM':>10} {'flash':>10}  {'runtime':9} {'runs on':13} name")
     for item in listed:
         output.text(
             f"{item.id:18} {_kib(item.memory.ram_bytes):>10} {_kib(item.memory.flash_bytes):>10}  "
-            f"{item.build.runtime:9} {item.flash.method:11} {item.name}"
+            f"{item.build.runtime:9} {runs_on(item):13} {item.name}"
         )
-    output.result({"boards": [asdict(item) for item in listed]})
+    output.result({"boards": [asdict(item) | {"runs_on": runs_on(item)} for item in listed]})
 
 
 def _kib(size: int) -> str:

@@ -19,12 +19,18 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
     \b
     Example: edgekit build build/host
     """
+    from dataclasses import asdict
+
     from edgekit import board as boards
-    from edgekit.firmware import build
+    from edgekit.firmware import build, layout
 
     opened = boards.load(board)
     folder = _options.firmware_folder(folder, opened.id)
-    image = build.build(folder, opened, compiler=compiler)
+    with output.status("building"):
+        image = build.build(folder, opened, compiler=compiler)
+    for part in layout.usage(image.sections, opened):
+        share = part.used / part.available
+        output.text(f"  {part.region:18} {part.used:>11,} of {part.available:>11,} B  {share:6.1%}")
     output.text(
         f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\nnext: edgekit flash --board {board}"
     )
@@ -34,6 +40,8 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
             "image": str(image.path),
             "size_bytes": image.size_bytes,
             "compiler": image.compiler,
+            "sections": {section.name: section.bytes for section in image.sections},
+            "regions": [asdict(part) for part in layout.usage(image.sections, opened)],
             "model_digest": image.model_digest,
             "contract_digest": image.contract_digest,
         }

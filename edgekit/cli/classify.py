@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     "--input", "frames_path", type=_options.PATH, required=True, help="uint8 [N,H,W,C] or int8 [N,...]."
 )
 @click.option("--output", "target", type=_options.PATH, required=True, help="Gets int8 [N,classes].")
-@_options.mean
-@_options.std
+@_options.contract
 @_options.via
 @_options.timeout
 def command(
@@ -40,10 +39,9 @@ def command(
     model: Path | None,
     frames_path: Path,
     target: Path,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
     via: str,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Send the frames of a .npy file to a board and write its int8 scores to another.
 
@@ -55,26 +53,25 @@ def command(
     Example: edgekit classify --board host --model model.tflite --input x.npy --output y.npy
     """
     import io
-    from dataclasses import asdict
 
     import numpy as np
 
     from edgekit import board as boards
     from edgekit import pipeline
-    from edgekit.cli._live import duration
+    from edgekit.cli._live import duration, spread
     from edgekit.files import write_whole
     from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
-    flags = pipeline.ContractFlags(mean=mean, std=std)
+    flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
         _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     image = None
     if port is None and opened.emulator is not None:
-        output.detail(f"building the firmware for '{opened.id}'")
-        image = pipeline.build_image(loaded, opened)
+        with output.status("building"):
+            image = pipeline.build_image(loaded, opened)
     if image is not None and _options.past_the_line(via, opened, port, len(frames)):
         answers = _through_files(output, loaded, opened, image, frames, timeout_s)
     else:
@@ -85,10 +82,12 @@ def command(
     packed = io.BytesIO()
     np.save(packed, answers.scores)
     write_whole(target, packed.getvalue())
-    times, links = percentiles(answers.invoke), percentiles(answers.link_ms)
+    times = percentiles(answers.invoke)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
     if times is not None:
-        output.text(f"invoke: p50 {duration(times.p50, answers.unit)}, max {duration(times.max, answers.unit)}")
+        output.text(
+            f"invoke: p50 {duration(times.p50, answers.unit)}, max {duration(times.max, answers.unit)}"
+        )
     output.result(
         {
             "board": opened.id,
@@ -98,8 +97,8 @@ def command(
             "n": len(frames),
             "via": answers.via,
             "unit": answers.unit,
-            "invoke": asdict(times) if times else {},
-            "link": {"unit": "milliseconds", **(asdict(links) if links else {})},
+            "invoke": spread(answers.invoke),
+            "link": {"unit": "milliseconds", **spread(answers.link_ms)},
             "retransmissions": answers.retransmissions,
             "resets": answers.resets,
         }
@@ -130,7 +129,7 @@ def _over_the_line(
         for number, prediction in enumerate(device.stream(iter(frames))):
             scores[number] = prediction.scores
             answers.invoke.append(prediction.invoke_ticks)
-            answers.link_ms.append(prediction.link_s * 1e3)
+            answers.link_ms.append(round(prediction.link_s * 1e3, 3))
             progress((number + 1) / len(frames))
     answers.retransmissions = device.statistics.retransmissions
     answers.resets = device.statistics.resets
@@ -163,8 +162,13 @@ def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArra
 
     try:
         frames = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read frames from '{path}': {error}", "write it with numpy.save") from error
+    except OSError as error:
+        raise DataError(f"cannot read frames from '{path}': {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        # numpy's own words recommend unpickling.
+        raise DataError(
+            f"cannot read frames from '{path}': it is no .npy file of numbers", "write it with numpy.save"
+        ) from error
     if not isinstance(frames, np.ndarray) or frames.dtype not in (np.uint8, np.int8):
         found = getattr(frames, "dtype", "an archive")
         raise DataError(f"'{path}' holds {found}", "store uint8 pixels or int8 tensors in one .npy")

@@ -8,10 +8,20 @@ from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
+_SHOWN_S = 3.5
+"""How long the live view lasts."""
+
 
 @make_command(short_help="Run the whole line on handwritten digits, on the host board.")
 @click.option("-o", "--output", "target", type=_options.PATH, default=Path("build/demo"), show_default=True)
-@click.option("--count", type=click.IntRange(min=1), default=200, show_default=True, help="Frames to stream.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=200,
+    show_default=True,
+    help="Frames to stream.",
+)
 def command(output: Output, target: Path, count: int) -> None:
     """Quantise a small classifier of handwritten digits, generate and build its firmware, and stream
     held-out digits through the serial protocol.
@@ -51,7 +61,8 @@ def command(output: Output, target: Path, count: int) -> None:
     output.talk("3/5 generate and build the firmware")
     model = pipeline.load_model(path)
     made = pipeline.generate_project(model, board, target / "firmware")
-    image = build.build(target / "firmware", board)
+    with output.status("building"):  # the first time with ziglang, about a minute
+        image = build.build(target / "firmware", board)
     output.text(
         f"  {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, weights {made.weight_bytes:,} B; "
         f"image {image.size_bytes:,} B by {image.compiler}"
@@ -63,11 +74,19 @@ def command(output: Output, target: Path, count: int) -> None:
     stream = pipeline.stream_of(held_out, agreed, count)
     with pipeline.open_device(board, model=model) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
-        tally = _live.stream(output, device, agreed, stream.frames, stream.labels, total=stream.total)
+        # On a terminal slow enough to be seen: the host board answers thousands of frames a second.
+        fps = (stream.total or 1) / _SHOWN_S if output.interactive else None
+        tally = _live.stream(
+            output, device, agreed, stream.frames, stream.labels, total=stream.total, fps=fps
+        )
         _live.print_confusion(output, tally)
         _live.print_summary(output, tally, device)
         output.event(_live.summary(tally, device) | {"board": board.id, "warnings": output.warnings})
+    if tally.interrupted:
+        raise KeyboardInterrupt
     output.talk(
-        f"\nWhat was made lies in {target}. Next: `edgekit inspect {path}`, "
-        f"`edgekit prove --board host --model {path} --random 100`, or `edgekit init` for a model of yours."
+        f"\nWhat was made lies in {target}. Next:\n"
+        f"  edgekit inspect {path}\n"
+        f"  edgekit prove --board host --model {path} --random 100\n"
+        "  edgekit init      for a model of yours"
     )

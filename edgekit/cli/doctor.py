@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from edgekit.cli import _options
+import click
+
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
+from edgekit.errors import ProjectError
 
 # What each extra is for, and the package whose absence means that it is not installed.
 _EXTRAS = {
@@ -19,8 +21,13 @@ _EXTRAS = {
 
 
 @make_command(short_help="Say what is installed, what is missing, and how to get it.")
-@_options.board
-def command(output: Output, board: str) -> None:
+@click.option(
+    "--board",
+    envvar="EDGEKIT_BOARD",
+    metavar="ID|FILE",
+    help="The board to check for.  [default: board.id of edgekit.toml, else host]",
+)
+def command(output: Output, board: str | None) -> None:
     """Check Python, the optional packages, compilers, serial ports and the board of this project.
 
     \b
@@ -29,9 +36,11 @@ def command(output: Output, board: str) -> None:
     import importlib.util
     import platform
 
-    from edgekit import __version__, settings, toolchain
+    from edgekit import __version__, settings
     from edgekit import board as boards
+    from edgekit.cli._needs import needs
     from edgekit.device import ports
+    from edgekit.emulator import runs_on
 
     checks: list[dict[str, Any]] = []
 
@@ -47,18 +56,19 @@ def command(output: Output, board: str) -> None:
     for extra, (package, purpose) in _EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
         check(f"extra '{extra}'", there, purpose, f'pip install "edgekit[{extra}]"')
-    project = settings.load(Path.cwd())
-    opened = boards.load(str(project.get("board.id") or board))
-    check("project", project.path is not None, settings.FILE_NAME, "edgekit init")
+    project = settings.Settings()
+    try:
+        project = settings.load(Path.cwd())
+        there = project.path is not None
+        check("project", there, settings.FILE_NAME if there else "no edgekit.toml here", "edgekit init")
+    except ProjectError as error:
+        check("project", False, error.message, error.hint, needed=True)
+    opened = boards.load(board or str(project.get("board.id") or "host"))
     check("board", True, f"{opened.id}: {opened.name}")
-    findings = toolchain.describe(opened.soc.isa, opened.build.compilers)
-    for finding in findings:
-        said = finding.compiler.version if finding.compiler else finding.problem.splitlines()[0]
-        check(f"compiler {finding.name}", finding.compiler is not None, f"{said} ({finding.source})")
-    usable = any(finding.compiler for finding in findings)
-    check("a compiler that works", usable, opened.soc.isa, toolchain.how_to_get(opened.soc.isa), needed=True)
+    for need in needs(opened):
+        check(need.name, need.ok, need.found, need.hint, need.needed)
     if opened.emulator is not None:
-        check("port", True, "none needed: edgekit starts this board")
+        check("port", True, f"none needed; runs on: {runs_on(opened)}")
     else:
         listed = [port for port in ports.list_ports() if port.usb_id in opened.serial.usb_ids]
         hint = "plug the board in; on Linux you may need to join the group 'dialout'"

@@ -22,17 +22,15 @@ from edgekit.cli._output import SCHEMA, Output
 )
 @click.option("--pty", is_flag=True, help="Give a terminal's path instead of a TCP port.")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
-def command(
-    output: Output, board: str, model: Path | None, address: str, pty: bool, debug: bool
-) -> None:
+def command(output: Output, board: str, model: Path | None, address: str, pty: bool, debug: bool) -> None:
     """Run a virtual board until Ctrl-C; any client may open the URL or path that is printed.
 
-    With a model (--model or edgekit.toml) its firmware is built first; without one, the board runs what was flashed
-    to it last. Clients come and go; the board keeps running. Whoever can connect to the address can talk to it.
+    With a model (--model or edgekit.toml) its firmware is built first; without one, the board runs what was
+    flashed to it last. Clients come and go; the board keeps running.
 
     \b
-    Example: edgekit emulate --board mps3_an547 --model model.tflite
-             edgekit monitor --board mps3_an547 --model model.tflite --port socket://127.0.0.1:PORT --source test/
+    Example: edgekit emulate --board mps3_an547
+    then:    edgekit monitor --board mps3_an547 --source test/ --port socket://127.0.0.1:PORT
     """
     import contextlib
 

@@ -1,6 +1,7 @@
 """`edgekit flash`: put the firmware on a board and check that it answers."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,6 +17,7 @@ from edgekit.cli._output import Output
 @click.option("--no-build", is_flag=True, help="Flash the image that is there, as it is.")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
 @click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
+@_options.contract
 @_options.timeout
 @click.argument("folder", type=_options.PATH, required=False)
 def command(
@@ -28,6 +30,7 @@ def command(
     compiler: str | None,
     timeout_s: float,
     folder: Path | None,
+    **stated: Any,
 ) -> None:
     """Flash a board and wait for its HELLO.
 
@@ -47,10 +50,13 @@ def command(
     folder = _options.firmware_folder(folder, opened.id)
     loaded = None
     if model is not None and (model.exists() or not folder.is_dir()):
-        loaded = pipeline.load_model(model)
+        flags = pipeline.ContractFlags(**stated)
+        loaded = pipeline.load_model(model, flags)
+        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     if loaded is not None and not no_build:
         pipeline.generate_project(loaded, opened, folder, debug=debug)
-    image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
+    with output.status("building"):
+        image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
     with output.progress(f"flashing {opened.id}") as progress:
         flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
     with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:

@@ -1,6 +1,7 @@
 """`edgekit generate`: an int8 .tflite becomes C, and a firmware project for a board."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,21 +14,15 @@ from edgekit.cli._output import Output
 @_options.board
 @click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
-@_options.labels
-@_options.color
-@_options.mean
-@_options.std
+@_options.contract
 @click.argument("model", type=_options.PATH, required=False)
 def command(
     output: Output,
     board: str,
     target: Path | None,
     debug: bool,
-    labels: tuple[str, ...] | None,
-    color: str | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
     model: Path | None,
+    **stated: Any,
 ) -> None:
     """Write a complete firmware project: the model as C, the kernels it uses, the application.
 
@@ -40,7 +35,7 @@ def command(
     from edgekit import pipeline
 
     opened = boards.load(board)
-    flags = pipeline.ContractFlags(labels=labels, color=color, mean=mean, std=std)
+    flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
     _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     folder = _options.firmware_folder(target, opened.id)

@@ -1,6 +1,7 @@
 """`edgekit monitor`: stream frames to a board and watch its predictions."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,13 +15,15 @@ from edgekit.cli._output import SCHEMA, Output
 @_options.port
 @_options.model
 @click.option("--source", metavar="DATA|camera:N", help="Images, labelled or not, or a camera.")
-@click.option("--count", type=click.IntRange(min=1), help="Stop after this many frames.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="At most N frames a second, one at a time.",
+)
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
-@_options.labels
-@_options.color
-@_options.resize
-@_options.mean
-@_options.std
+@_options.contract
 @_options.timeout
 def command(
     output: Output,
@@ -29,18 +32,16 @@ def command(
     model: Path | None,
     source: str | None,
     count: int | None,
+    fps: float | None,
     confusion: bool,
-    labels: tuple[str, ...] | None,
-    color: str | None,
-    resize: str | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Stream frames to a board; show for each the label, the scores, invoke time and link time.
 
     At the end: accuracy if the frames are labelled, invoke and link percentiles, frames per second and
-    retransmissions. With --json one line each: hello, prediction, ..., summary.
+    retransmissions. Ctrl-C ends a run early and shows the same. With --json one line each: hello,
+    prediction, ..., summary.
 
     \b
     Examples: edgekit monitor --board host --source test/
@@ -56,19 +57,22 @@ def command(
     if source is None:
         raise UsageError(
             "no frames were named",
-            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0",
+            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0, or set data.source "
+            "in edgekit.toml",
         )
     opened = boards.load(board)
-    flags = pipeline.ContractFlags(labels=labels, color=color, resize=resize, mean=mean, std=std)
+    flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     stream = pipeline.open_source(source, loaded.contract, count)
     with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
         tally = _live.stream(
-            output, device, loaded.contract, stream.frames, stream.labels, total=stream.total
+            output, device, loaded.contract, stream.frames, stream.labels, total=stream.total, fps=fps
         )
         output.event(_live.summary(tally, device) | {"board": opened.id, "warnings": output.warnings})
         if confusion:
             _live.print_confusion(output, tally)
         _live.print_summary(output, tally, device)
+    if tally.interrupted:
+        raise KeyboardInterrupt

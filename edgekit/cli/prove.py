@@ -1,6 +1,7 @@
 """`edgekit prove`: the same frames through the oracle and the device, every row compared."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,10 +15,13 @@ from edgekit.cli._output import Output
 @_options.port
 @_options.model
 @click.option("--data", type=_options.PATH, help="Images to prove on.")
-@click.option("--random", "random_count", type=click.IntRange(min=1), help="Prove on N random frames.")
-@click.option("--count", type=click.IntRange(min=1), help="At most this many of the images.")
+@click.option(
+    "--random", "random_count", type=click.IntRange(min=1), metavar="N", help="Prove on N random frames."
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="At most N of the images.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random frames.")
 @click.option("-o", "--output", "target", type=_options.PATH, help="Write the certificate here too.")
+@_options.contract
 @_options.via
 @_options.timeout
 def command(
@@ -32,6 +36,7 @@ def command(
     target: Path | None,
     via: str,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Compare a board with LiteRT's reference kernels on the same frames.
 
@@ -50,10 +55,14 @@ def command(
     from edgekit.errors import UsageError
     from edgekit.files import write_whole
 
-    if (data is None) == (random_count is None):
-        raise UsageError("prove needs frames", "pass either --data DATA or --random N")
+    if data is None and random_count is None:
+        raise UsageError("no frames were named", "pass --data DATA or --random N")
+    if data is not None and random_count is not None:
+        raise UsageError("--data and --random were both given", "prove on one of them at a time")
     opened = boards.load(board)
-    loaded = pipeline.load_model(_options.require(model))
+    flags = pipeline.ContractFlags(**stated)
+    loaded = pipeline.load_model(_options.require(model), flags)
+    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     if data is not None:
         frames = pipeline.load_frames(data, loaded.contract, count)
     else:
@@ -61,7 +70,8 @@ def command(
         frames = proof.random_frames(loaded.contract, random_count, seed)
     image = None
     if port is None and opened.emulator is not None:
-        image = pipeline.build_image(loaded, opened)
+        with output.status("building"):
+            image = pipeline.build_image(loaded, opened)
     with (
         pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
         output.progress(f"proving {len(frames)} frames") as progress,

@@ -18,14 +18,26 @@ from edgekit.cli._output import Output
 @_options.labels
 @_options.mean
 @_options.std
-@click.option("--size", type=_options.Size(), help="Height x width.  [default: as the model says]")
+@click.option(
+    "--size", type=_options.Size(), metavar="HxW", help="Height x width.  [default: as the model says]"
+)
 @_options.color
 @_options.resize
 @click.option("--builder", metavar="MODULE:CALLABLE", help="Makes the module of a state dict.")
 @click.option("--trust-pickle", is_flag=True, help="Unpickle this file: it can run any code of its author.")
-@click.option("--max-drop", type=click.FloatRange(min=0), help="Points of top-1 that int8 may lose (exit 5).")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=256, show_default=True, help="Calibration images."
+    "--max-drop",
+    type=click.FloatRange(min=0),
+    metavar="POINTS",
+    help="Points of top-1 that int8 may lose (exit 5).",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=256,
+    show_default=True,
+    help="Calibrate with at most N images.",
 )
 @click.option(
     "--on-broken",

@@ -166,7 +166,7 @@ def _source(prefix: str, arrays: Sequence[str], steps: Sequence[tuple[str, str]]
 void ek_trace_step(uint32_t step, const int8_t *output, uint32_t size);
 #define {trace}(step, at, size) ek_trace_step(step, (const int8_t *)(arena + (at)), size)
 #else
-#define {trace}(step, at, size) ((void)0)
+#define {trace}(step, at, size) ((void)arena)
 #endif
 
 {"".join(arrays)}{data}

@@ -6,7 +6,6 @@ result and a sane scale; after a ReLU that value is 0, which makes the plain PAD
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.convert import float_model
+from edgekit.convert.graph_edit import attributes, replace, shapes
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.errors import ModelError
 
@@ -43,13 +43,13 @@ def rewrite(proto: Any, model: OnnxModel, inputs: NDArray[np.float32]) -> None:
     pools = [node for node in proto.graph.node if node.op_type == "MaxPool" and _is_padded(node)]
     if not pools:
         return
-    shapes = _shapes(proto)
-    windows = {node.output[0]: _window(node, shapes.get(node.input[0]), model.name) for node in pools}
+    sizes = shapes(proto)
+    windows = {node.output[0]: _window(node, sizes.get(node.input[0]), model.name) for node in pools}
     padded = []
     for node in pools:
         window = windows[node.output[0]]
-        if _is_same(window, shapes[node.input[0]]):
-            _replace(proto, node, [_pool(node, window, node.input[0], auto_pad="SAME_UPPER")])
+        if _is_same(window, sizes[node.input[0]]):
+            replace(proto, node, [_pool(node, window, node.input[0], auto_pad="SAME_UPPER")])
         elif any(window.before + window.after):
             padded.append(node)
     lowest = _smallest(proto, model, inputs, [node.input[0] for node in padded])
@@ -57,29 +57,13 @@ def rewrite(proto: Any, model: OnnxModel, inputs: NDArray[np.float32]) -> None:
         _insert_pad(proto, node, windows[node.output[0]], min(0.0, lowest[node.input[0]]))
 
 
-def _attributes(node: Any) -> Mapping[str, Any]:
-    from onnx import helper
-
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
 def _is_padded(node: Any) -> bool:
-    given = _attributes(node)
+    given = attributes(node)
     return (
         any(given.get("pads", ()))
         or bool(given.get("ceil_mode", 0))
         or given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID", b"")
     )
-
-
-def _shapes(proto: Any) -> dict[str, tuple[int, ...]]:
-    import onnx
-
-    graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
-    return {
-        value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-        for value in (*graph.input, *graph.value_info, *graph.output)
-    }
 
 
 def _window(node: Any, shape: tuple[int, ...] | None, name: str) -> _Window:
@@ -89,7 +73,7 @@ def _window(node: Any, shape: tuple[int, ...] | None, name: str) -> _Window:
             f"the shape of the input of the max-pool '{node.name}' of '{name}' is not known",
             "export the model with fixed sizes",
         )
-    given = _attributes(node)
+    given = attributes(node)
     kernel = tuple(given["kernel_shape"])
     stride = tuple(given.get("strides", (1, 1)))
     dilation = tuple(given.get("dilations", (1, 1)))
@@ -166,7 +150,7 @@ def _insert_pad(proto: Any, node: Any, window: _Window, value: float) -> None:
     pad = helper.make_node(
         "Pad", [node.input[0], f"{stem}_widths", f"{stem}_value"], [f"{stem}_out"], name=stem
     )
-    _replace(proto, node, [pad, _pool(node, window, f"{stem}_out")])
+    replace(proto, node, [pad, _pool(node, window, f"{stem}_out")])
 
 
 def _pool(node: Any, window: _Window, source: str, **options: str) -> Any:
@@ -182,11 +166,3 @@ def _pool(node: Any, window: _Window, source: str, **options: str) -> Any:
         dilations=window.dilation,
         **options,
     )
-
-
-def _replace(proto: Any, node: Any, by: list[Any]) -> None:
-    nodes = list(proto.graph.node)
-    place = next(i for i, other in enumerate(nodes) if other.output[:1] == node.output[:1])
-    nodes[place : place + 1] = by
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)

@@ -44,6 +44,8 @@ _TOLERANCE = 1e-3
 """Largest difference between the two, relative to the largest score. Good conversions differ by 1e-5."""
 _MEASURED = 64
 """Frames over which the signal-to-noise ratio is taken."""
+_NEARLY = 8
+"""How far from 0 and 255 the extreme calibration pixels may be without a note."""
 _POOR_DB = 15.0
 """Good conversions reach 20 to 45 dB; accuracy suffers below this."""
 
@@ -116,7 +118,7 @@ def quantize(
     raw = to_int8.to_int8(keras, inputs, model.name)
     tell("comparing with the float model")
     graph = tflite.parse(raw, model.name)
-    notes = (*model.notes, *_check_graph(graph))
+    notes = (*model.notes, *_check_range(chosen), *_check_graph(graph))
     agreed = contract.for_graph(graph, preprocess=recipe.preprocess, labels=recipe.labels, oracle=oracle)
     scores = Oracle(raw).run(data.quantise(agreed, chosen[spread(len(chosen), _MEASURED)]))
     ratio = snr_db(expected, scores, agreed)
@@ -174,8 +176,15 @@ def _check_conversion(found: NDArray[np.float32], expected: NDArray[np.float32],
     if not error <= _TOLERANCE:
         raise ModelError(
             f"the conversion of '{name}' changes its scores by {100 * error:.2g} % of the largest one",
-            "this is a fault of onnx2tf; simplify the model's reshapes and transposes, or report the model",
+            "onnx2tf takes channels for width where there are as many: change the channels or --size",
         )
+
+
+def _check_range(pixels: NDArray[np.uint8]) -> tuple[str, ...]:
+    low, high = int(pixels.min()), int(pixels.max())
+    if low <= _NEARLY and high >= 255 - _NEARLY:
+        return ()
+    return (f"calibration pixels span {low}..{high} only: darker and brighter ones will look like these",)
 
 
 def _check_graph(graph: Graph) -> tuple[str, ...]:
@@ -196,7 +205,7 @@ def _check_graph(graph: Graph) -> tuple[str, ...]:
     notes: list[str] = []
     transposes = sum(op.kind == "TRANSPOSE" for op in graph.ops)
     if transposes:
-        notes.append(f"{transposes} TRANSPOSE operator(s) remain; a flatten before a dense layer makes them")
+        notes.append(f"{transposes} TRANSPOSE operator(s) remain; shuffled channels and attention make them")
     known = set(ops.supported())
     unknown = sorted({op.kind for op in graph.ops} - known)
     if unknown:

@@ -1,10 +1,10 @@
-"""Prepares an ONNX graph for onnx2tf: constants folded, HardSigmoid written in simpler operators."""
+"""Prepares an ONNX graph for onnx2tf: constants folded, awkward operators rewritten."""
 
 from typing import Any
 
 import numpy as np
 
-from edgekit.convert import from_onnx, onnx_ops
+from edgekit.convert import dense, from_onnx, onnx_ops
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.silence import captured
 from edgekit.errors import MissingExtraError, ModelError
@@ -33,6 +33,7 @@ def simplify(model: OnnxModel) -> Any:
         ) from error
     onnx_ops.check(slim, model.name, simplified=True)
     _rewrite_hard_sigmoid(slim)
+    dense.rewrite(slim)
     return slim
 
 

@@ -67,10 +67,13 @@ def open_image(path: Path) -> "PillowImage":
         raise DataError(f"'{path}' is too large to decode safely: {error}") from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"'{path}' is not an image, or its beginning is damaged", "remove it, or choose to skip"
+            f"'{path}' is not an image, or its beginning is damaged",
+            "remove it, or skip such images with --on-broken skip",
         ) from error
     except _DAMAGED as error:
-        raise DataError(f"'{path}' is damaged: {error}", "remove it, or choose to skip") from error
+        raise DataError(
+            f"'{path}' is damaged: {error}", "remove it, or skip such images with --on-broken skip"
+        ) from error
 
 
 def _is_ready(image: NDArray[np.uint8], size: tuple[int, int], color: Color) -> bool:

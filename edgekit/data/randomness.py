@@ -56,7 +56,7 @@ def random_error(source: str) -> DataError:
     """Return the error that refuses random calibration data."""
     return DataError(
         f"the images of '{source}' are random numbers: their neighbouring pixels have nothing in common",
-        "calibrate with real images of what the model will see; --allow-random overrides",
+        "calibrate with real images of what the model will see; --allow-random-calibration overrides",
     )
 
 

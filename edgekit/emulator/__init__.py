@@ -112,8 +112,8 @@ class RunningBoard:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            # Also on Ctrl-C during the wait. QEMU has nothing to put in order; if it was ending by itself, its
-            # exit code stays what it was.
+            # Also on Ctrl-C during the wait. QEMU has nothing to put in order; if it was ending by itself,
+            # its exit code stays what it was.
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
@@ -144,6 +144,17 @@ class RunningBoard:
         self.close()
 
 
+def runs_on(board: Board) -> str:
+    """Return in a few words where the firmware of a board runs."""
+    if board.emulator is None:
+        return "the board"
+    return {
+        EmulatorKind.PROCESS: "this machine",
+        EmulatorKind.QEMU: "QEMU",
+        EmulatorKind.NONE: "not run",
+    }[board.emulator.kind]
+
+
 def check_runnable(board: Board) -> None:
     """Refuse a board that edgekit cannot run itself. Raises UsageError."""
     if board.emulator is None:
@@ -153,7 +164,7 @@ def check_runnable(board: Board) -> None:
         )
     if board.emulator.kind is EmulatorKind.NONE:
         raise UsageError(
-            f"the board '{board.id}' is compiled and linked only: no emulator of its {board.soc.cpu} is known",
+            f"the board '{board.id}' is compiled and linked only: nothing here runs its {board.soc.cpu}",
             "name the serial port of a real board with --port, or choose another one of `edgekit boards`",
         )
 

@@ -41,7 +41,7 @@ class Batch:
     preprocess_ticks: NDArray[np.uint64]
     """[N], in the unit of the board's ticks."""
     invoke_ticks: NDArray[np.uint64]
-    """[N], likewise. No serial line interrupts a batch: the same frame counts the same, to the clock's resolution."""
+    """[N], likewise. No serial line interrupts a batch: equal frames count equal, to the resolution."""
     stack_bytes: int
     """The most stack that was in use."""
 
@@ -100,7 +100,9 @@ def run(
             _wait(parts, image, board, timeout_s, lambda size: progress(min(1.0, size / whole)))
             found = [_read(part, image, record) for part in parts]
         except OSError as error:
-            raise OutputError(f"cannot exchange frames with QEMU: {error}", "set TMPDIR to a larger place") from error
+            raise OutputError(
+                f"cannot exchange frames with QEMU: {error}", "set TMPDIR to a larger place"
+            ) from error
     return _joined(found)
 
 
@@ -128,9 +130,7 @@ def _started(
         file.write(np.ascontiguousarray(frames).data)
     machine = qemu.find(board.emulator)
     with tempfile.TemporaryFile() as errors:
-        process = machine.start(
-            board, image.path, ["-serial", "none", *arguments], errors, folder=folder
-        )
+        process = machine.start(board, image.path, ["-serial", "none", *arguments], errors, folder=folder)
         try:
             yield _Part(frames, folder / SCORES, process, errors)
         finally:
@@ -174,7 +174,9 @@ def _read(part: _Part, image: FirmwareImage, record: np.dtype[Any]) -> tuple[NDA
     """Return the records of one emulator's answers, and the stack it used."""
     content = part.scores.read_bytes()
     count = len(part.frames)
-    wrong = DeviceError("the file of scores is not one that this firmware writes", "run `edgekit build` again")
+    wrong = DeviceError(
+        "the file of scores is not one that this firmware writes", "run `edgekit build` again"
+    )
     if len(content) != _HEAD.size + count * record.itemsize + _END.size:
         raise wrong
     mark, contract, model = _HEAD.unpack_from(content)

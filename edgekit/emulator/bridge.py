@@ -1,7 +1,7 @@
 """Gives a virtual board's serial line an address that any client can open: a TCP port, or a terminal.
 
-What the board sends while nobody is connected waits for the next client, as in the buffer of an adapter. A client
-that goes leaves the board running.
+What the board sends while nobody is connected waits for the next client, as in the buffer of an adapter. A
+client that goes leaves the board running.
 """
 
 import contextlib
@@ -64,7 +64,10 @@ def serve_tcp(running: RunningBoard, server: socket.socket, told: Told = lambda 
 
 
 def serve_terminal(running: RunningBoard, handle: int) -> None:
-    """Turn the board on and connect it to the primary side of a pseudo-terminal, for ever; raises as `serve_tcp`."""
+    """Turn the board on and connect it to the primary side of a pseudo-terminal, for ever.
+
+    Raises as `serve_tcp`.
+    """
     os.set_blocking(handle, False)
     _join(running, running.connect(), handle)
 
@@ -101,9 +104,8 @@ def _join(running: RunningBoard, line: socket.socket, handle: int) -> None:
             selector.register(end.handle, selectors.EVENT_READ, end)
         while True:
             for key, events in selector.select():
-                end: _End = key.data
-                if not _move(end, client if end is board else board, events):
-                    if end is client:
+                if not _move(key.data, client if key.data is board else board, events):
+                    if key.data is client:
                         return
                     running.close()
                     running.check()

@@ -1,6 +1,7 @@
 """How the firmware of a virtual board ended, and what it said at the end."""
 
 import os
+import re
 import signal
 from typing import IO
 
@@ -11,6 +12,8 @@ from edgekit.firmware.image import FirmwareImage
 
 _LAST_LINES = 20
 _LAST_BYTES = 65536
+# QEMU warns of every board whose network is not connected to anything.
+_NO_NETWORK = re.compile(r"qemu-system-\S+: warning: nic \S+ has no peer")
 _CRASHES = tuple(-s for s in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))
 
 
@@ -25,7 +28,8 @@ def last_lines(errors: IO[bytes]) -> str:
     handle = errors.fileno()
     end = os.fstat(handle).st_size
     text = os.pread(handle, _LAST_BYTES, max(0, end - _LAST_BYTES)).decode("utf-8", "replace")
-    return "\n".join(text.splitlines()[-_LAST_LINES:])
+    lines = (line for line in text.splitlines() if not _NO_NETWORK.match(line))
+    return "\n".join(list(lines)[-_LAST_LINES:])
 
 
 def check(image: FirmwareImage, board: Board, code: int | None, words: str) -> None:

@@ -16,7 +16,7 @@ from edgekit.board import Board, Emulator, TickUnit
 from edgekit.errors import ToolError
 
 FAULT_EXIT = 71
-"""The exit code of firmware that has crashed: MACHINE_EXIT_FAULT in firmware_templates/bare_metal/machine.h."""
+"""The exit code of firmware that has crashed: MACHINE_EXIT_FAULT in bare_metal/machine.h."""
 HINT = "`edgekit doctor --board ID` shows which QEMU is used"
 OLDEST = (7, 2)
 """What the boards were tried with; earlier ones lack machines, processors or semihosting calls."""
@@ -74,7 +74,7 @@ class Qemu:
             stderr=errors,
             pass_fds=tuple(inherit),
             process_group=0,  # Ctrl-C is for the user of the board
-            preexec_fn=_dying_with_its_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
+            preexec_fn=_dying_with_its_parent(),
         )
 
 

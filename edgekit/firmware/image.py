@@ -104,6 +104,11 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
 
 def _section(path: Path, entry: object) -> Section:
     match entry:
-        case {"name": str(name), "address": int(address), "bytes": int(size), "load_address": int() | None as stored}:
+        case {
+            "name": str(name),
+            "address": int(address),
+            "bytes": int(size),
+            "load_address": int() | None as stored,
+        }:
             return Section(name, address, size, stored)
     raise ToolError(f"'{path}': sections is wrong", _HINT)

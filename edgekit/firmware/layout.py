@@ -25,7 +25,7 @@ class Section:
     address: int
     bytes: int
     load_address: int | None
-    """Where its content is stored before start-up copies it; None where that is the same, or nothing is stored."""
+    """Where its content is stored before start-up copies it; None if it is the same, or nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def check(sections: Sequence[Section], board: Board) -> None:
     for section in sections:
         if not any(_taken(section, region) for region in board.memory.regions) and section.bytes:
             raise ToolError(
-                f"the linker put '{section.name}' at {section.address:#x}, outside the memory of '{board.id}'",
+                f"the linker put '{section.name}' at {section.address:#x}, where '{board.id}' has no memory",
                 "the linker script and the regions of the board file must agree",
             )
     taken = usage(sections, board)
@@ -84,8 +84,8 @@ def check(sections: Sequence[Section], board: Board) -> None:
         if used > available:
             sizes = ", ".join(f"{section.name} {section.bytes:,}" for section in sections)
             raise DoesNotFitError(
-                f"the linked firmware takes {used:,} bytes of {name} on '{board.id}', which has {available:,} "
-                f"({sizes})",
+                f"the linked firmware takes {used:,} bytes of {name} on '{board.id}', which has "
+                f"{available:,} ({sizes})",
                 "use a smaller input, fewer channels, or a board with more memory",
             )
 
@@ -100,7 +100,7 @@ def _sections(content: bytes) -> tuple[Section, ...]:
         raise ValueError("it does not begin as one")
     wide = content[4] == 2
     word = "Q" if wide else "I"
-    # e_phoff, e_shoff; then, behind e_flags and e_ehsize: e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx.
+    # e_phoff, e_shoff; then e_phentsize, e_phnum, e_shentsize, e_shnum, e_shstrndx.
     program_at, header_at = struct.unpack_from(f"<2{word}", content, 32 if wide else 28)
     sizes = struct.unpack_from("<5H", content, 54 if wide else 42)
     program_size, programs, header_size, headers, names_index = sizes
@@ -114,7 +114,8 @@ def _sections(content: bytes) -> tuple[Section, ...]:
         if kind == _LOAD:
             segments.append((virtual, physical, size))
     rows = [
-        struct.unpack_from(f"<2I4{word}", content, header_at + index * header_size) for index in range(headers)
+        struct.unpack_from(f"<2I4{word}", content, header_at + index * header_size)
+        for index in range(headers)
     ]
     names = rows[names_index][4]
     found = []

@@ -93,8 +93,8 @@ def fit_once(real: float, limit: int, largest: int) -> tuple[int, int]:
         The multiplier, below 2**62, and the shift, 32 .. 93.
 
     Raises:
-        ValueError: `real` is not a finite number above 0, the largest product does not fit 31 bits, or no
-            multiplier gives the same answers (float64's own rounding meets ties of a scale such as 1/6).
+        ValueError: `real` is not a finite number above 0 and below 2**30, the largest product does not fit
+            31 bits, or no multiplier gives the same answers (float64's own rounding meets ties of a scale such as 1/6).
     """
     if not (math.isfinite(real) and real > 0):
         raise ValueError(f"the multiplier {real} is not a finite number above 0")
@@ -102,6 +102,8 @@ def fit_once(real: float, limit: int, largest: int) -> tuple[int, int]:
         raise ValueError(f"the multiplier {real} times an accumulator of {limit} exceeds 31 bits")
     _, exponent = math.frexp(real)
     shift = min(ONCE_BITS - exponent, 93)
+    if shift < 32:  # below 32, nothing would be left to shift by behind the first word
+        raise ValueError(f"the multiplier {real} is 2**30 or above")
     low, high = 0, (1 << ONCE_BITS) - 1
     for step, first in enumerate(_first_values(real, largest), start=1):
         tie = (2 * step - 1) << (shift - 1)  # step - 1/2, in units of 2**-shift

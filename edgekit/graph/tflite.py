@@ -38,7 +38,9 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ModelError(f"cannot read the model '{path}': {error.strerror or error}") from error
+        raise ModelError(
+            f"cannot read the model '{path}': {error.strerror or error}", "make one with `edgekit quantize`"
+        ) from error
     except ValueError as error:
         raise ModelError(f"cannot read the model: {error}") from error
     if len(data) > MAX_FILE_BYTES:

@@ -24,17 +24,13 @@ def lower(graph: Graph, op: Op) -> Step:
     if len(weights.shape) != 2:
         raise ModelError(f"{_checks.describe(graph, op)}: weights {list(weights.shape)} must have rank 2")
     outputs, depth = weights.shape
-    if not target.shape or source.elements % depth or target.shape[-1] != outputs:
+    keep = bool(op.options.get("keep_num_dims", False))
+    if source.elements % depth or (keep and source.shape[-1:] != (depth,)):
         raise ModelError(
-            f"{_checks.describe(graph, op)}: weights {list(weights.shape)} do not lead from "
-            f"{list(source.shape)} to {list(target.shape)}"
+            f"{_checks.describe(graph, op)}: weights {list(weights.shape)} do not take {list(source.shape)}"
         )
     batches = source.elements // depth
-    if target.elements != batches * outputs:
-        raise ModelError(
-            f"{_checks.describe(graph, op)}: output {list(target.shape)} has {target.elements} elements, "
-            f"not {batches} x {outputs}"
-        )
+    _checks.expect_shape(graph, op, target, [*source.shape[:-1], outputs] if keep else [batches, outputs])
     scales = _checks.weight_scales(weights, 0)
     low, high = _checks.output_range(op, out)
     bias = _checks.optional_operand(graph, op, 2)

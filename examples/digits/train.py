@@ -39,13 +39,13 @@ def varied(images: Tensor) -> Tensor:
     return nn.functional.grid_sample(images - black, grid, align_corners=False) + black
 
 
-def train(model: nn.Module, images: Tensor, labels: Tensor) -> None:
-    steps = EPOCHS * -(-len(images) // BATCH)
+def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> None:
+    steps = epochs * -(-len(images) // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=steps)
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
     model.train()
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         for chosen in torch.randperm(len(images)).split(BATCH):
             optimizer.zero_grad()
             loss_of(model(varied(images[chosen])), labels[chosen]).backward()
@@ -64,7 +64,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path, nargs="?", default=Path(__file__).parent)
-    out: Path = parser.parse_args().out
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    given = parser.parse_args()
+    out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(7)
     torch.use_deterministic_algorithms(True)
@@ -72,7 +74,7 @@ def main() -> None:
     data = digits.load()
     images, labels = to_input(data.pixels), torch.from_numpy(data.labels)
     model = build()
-    train(model, images[data.train], labels[data.train])
+    train(model, images[data.train], labels[data.train], given.epochs)
     print(f"held-out accuracy {100 * accuracy(model, images[data.held_out], labels[data.held_out]):.2f} %")
     torch.save(model.state_dict(), out / "digits.pt")
     torch.onnx.export(

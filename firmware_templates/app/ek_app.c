@@ -52,7 +52,7 @@ typedef struct {
     uint32_t check;
     uint32_t missing; /* units still to come; 0 means that the buffer is free */
     uint8_t type;
-    uint8_t arrived[UNITS]; /* 1 for each unit that is here */
+    uint8_t arrived[UNITS];                         /* 1 for each unit that is here */
     _Alignas(4) uint8_t data[EK_MODEL_INPUT_BYTES]; /* so that it is copied by words */
 } frame_buffer;
 
@@ -337,7 +337,7 @@ static void take_packet(const uint8_t *body, size_t size) {
         sequence = ek_get_u32(body + 1);
         offset = ek_get_u32(body + 5);
         error = take_chunk(body, sequence, offset, (uint32_t)(size - EK_CHUNK_HEADER));
-    } else if (type == TRACE_REQUEST) {
+    } else if (type == TRACE_REQUEST && size == 1) {
         error = send_trace();
     } else if (type < HELLO) {
         /* Not for types above: an echo of the device's own packets could go round for ever. */

@@ -1,5 +1,6 @@
-/* The ARC EM9D of Himax's WE-I Plus (HX6537-A), as far as it can be known without one: start-up, vectors and memory.
- * The firmware is compiled and linked, so that its size is known; nothing drives the UART or the timer yet.
+/* The ARC EM9D of Himax's WE-I Plus (HX6537-A), as far as it can be known without one: start-up,
+ * vectors and memory. The firmware is compiled and linked, so that its size is known; nothing
+ * drives the UART or the timer yet.
  */
 #include "machine.h"
 

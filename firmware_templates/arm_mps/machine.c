@@ -1,8 +1,8 @@
 /* Arm's MPS2 and MPS3 boards with a Cortex-M: the UART of the CMSDK, SysTick, and faults.
  *
- * The board file says where the UART is (EK_UART_BASE, EK_UART_IRQ: its receive interrupt) and how many
- * instructions QEMU counts for one tick of SysTick (EK_TICK_INSTRUCTIONS_X4: four times as many, as they
- * need not be whole).
+ * The board file says where the UART is (EK_UART_BASE, EK_UART_IRQ: its receive interrupt) and how
+ * many instructions QEMU counts for one tick of SysTick (EK_TICK_INSTRUCTIONS_X4: four times as
+ * many, as they need not be whole).
  */
 #include "machine.h"
 
@@ -105,9 +105,21 @@ static const struct {
     .stack = machine_handler_stack_end,
     .system =
         {
-            machine_reset, unexpected, machine_hard_fault, machine_hard_fault, machine_hard_fault,
-            machine_hard_fault, machine_hard_fault, unexpected, unexpected, unexpected, unexpected,
-            unexpected, unexpected, unexpected, machine_systick_interrupt,
+            machine_reset,
+            unexpected,
+            machine_hard_fault,
+            machine_hard_fault,
+            machine_hard_fault,
+            machine_hard_fault,
+            machine_hard_fault,
+            unexpected,
+            unexpected,
+            unexpected,
+            unexpected,
+            unexpected,
+            unexpected,
+            unexpected,
+            machine_systick_interrupt,
         },
     .interrupts = {[EK_UART_IRQ] = machine_uart_interrupt},
 };
@@ -159,8 +171,10 @@ uint64_t machine_ticks(void) {
         laps = systick_laps;
         value = SYSTICK_VALUE;
     } while (laps != systick_laps);
-    /* Counts down from the top, a lap has one more tick than that; right after the start it reads 0. */
-    const uint64_t ticks = (uint64_t)laps * (SYSTICK_TOP + 1u) + (value == 0 ? 0u : SYSTICK_TOP - value);
+    /* Counts down from the top, a lap has one more tick than that; right after the start it reads
+     * 0. */
+    const uint64_t ticks =
+        (uint64_t)laps * (SYSTICK_TOP + 1u) + (value == 0 ? 0u : SYSTICK_TOP - value);
     return ticks * EK_TICK_INSTRUCTIONS_X4 / 4u;
 }
 

@@ -1,9 +1,10 @@
-/* Two files in the folder that the emulator runs in; numbers are little-endian, as the processors are.
+/* Two files in the folder that the emulator runs in; numbers are little-endian, as the processors
+ * are.
  *
  *   edgekit-frames.bin   "EKF1", u32 kind (0 pixels, 1 int8 tensors), u32 count, the frames
  *   edgekit-scores.bin   "EKS1", contract digest, model digest (32 bytes each);
- *                        per frame: u64 ticks of the preprocessing, u64 ticks of the run, the int8 scores;
- *                        "EKE1", u32 bytes of stack that were used
+ *                        per frame: u64 ticks of the preprocessing, u64 ticks of the run, the int8
+ * scores; "EKE1", u32 bytes of stack that were used
  */
 #include "batch.h"
 

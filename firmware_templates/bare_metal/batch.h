@@ -2,8 +2,8 @@
 #ifndef BATCH_H
 #define BATCH_H
 
-/* Returns at once unless the emulator was started in a folder with a file of frames (BATCH_FRAMES in
- * batch.c); else runs them all, writes the scores beside them and ends the emulator. */
+/* Returns at once unless the emulator was started in a folder with a file of frames (BATCH_FRAMES
+ * in batch.c); else runs them all, writes the scores beside them and ends the emulator. */
 void batch_run(void);
 
 #endif

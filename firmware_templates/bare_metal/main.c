@@ -1,4 +1,5 @@
-/* The firmware of a bare-metal board: a batch if there is one, else the serial protocol for ever. */
+/* The firmware of a bare-metal board: a batch if there is one, else the serial protocol for ever.
+ */
 #include "batch.h"
 #include "ek_app.h"
 

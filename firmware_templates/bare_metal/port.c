@@ -1,4 +1,5 @@
-/* The serial line: the receive interrupt fills a ring, and the processor sleeps while it is empty. */
+/* The serial line: the receive interrupt fills a ring, and the processor sleeps while it is empty.
+ */
 #include "ek_port.h"
 
 #include "ek_config.h"
@@ -20,7 +21,8 @@ static uint32_t after(uint32_t place) {
 void machine_received(uint8_t byte) {
     const uint32_t tail = ring.tail;
     const uint32_t next = after(tail);
-    if (next != ring.head) { /* else the host sent more than it was granted: the protocol repeats it */
+    if (next !=
+        ring.head) { /* else the host sent more than it was granted: the protocol repeats it */
         ring.bytes[tail] = byte;
         ring.tail = next;
     }
@@ -31,7 +33,8 @@ void ek_port_init(void) {
 }
 
 size_t ek_port_read(uint8_t *data, size_t size) {
-    /* Looked at with interrupts held back: a byte that comes between the look and the sleep ends the sleep. */
+    /* Looked at with interrupts held back: a byte that comes between the look and the sleep ends
+     * the sleep. */
     machine_lock();
     while (ring.head == ring.tail) {
         machine_sleep();

@@ -34,7 +34,8 @@ uint32_t machine_stack_used(void) {
 _Noreturn void machine_start(void) {
     memcpy(machine_data_begin, machine_data_load,
            (size_t)((uintptr_t)machine_data_end - (uintptr_t)machine_data_begin));
-    memset(machine_bss_begin, 0, (size_t)((uintptr_t)machine_bss_end - (uintptr_t)machine_bss_begin));
+    memset(machine_bss_begin, 0,
+           (size_t)((uintptr_t)machine_bss_end - (uintptr_t)machine_bss_begin));
     paint_stack();
     (void)main();
     machine_exit(MACHINE_EXIT_DONE);

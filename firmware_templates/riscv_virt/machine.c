@@ -1,5 +1,5 @@
-/* QEMU's RISC-V `virt` machine, bare: a 16550 UART behind the PLIC, the counter of retired instructions,
- * and traps. */
+/* QEMU's RISC-V `virt` machine, bare: a 16550 UART behind the PLIC, the counter of retired
+ * instructions, and traps. */
 #include "machine.h"
 
 #include "semihosting.h"
@@ -8,7 +8,13 @@
 
 #define UART(number) (*(volatile uint8_t *)(0x10000000u + (number)))
 enum { DATA = 0, INTERRUPT_ENABLE = 1, FIFO_CONTROL = 2, LINE_CONTROL = 3, LINE_STATUS = 5 };
-enum { ENABLE_RECEIVED = 1, FIFO_ON = 1, EIGHT_BITS = 3, STATUS_RECEIVED = 1, STATUS_TX_EMPTY = 32 };
+enum {
+    ENABLE_RECEIVED = 1,
+    FIFO_OF_14 = 0xC1,
+    EIGHT_BITS = 3,
+    STATUS_RECEIVED = 1,
+    STATUS_TX_EMPTY = 32
+};
 #define UART_INTERRUPT 10u
 
 #define PLIC_PRIORITY(source) REGISTER(0x0C000000u + 4u * (source))
@@ -45,28 +51,30 @@ __attribute__((naked, section(".vectors"))) void machine_reset(void) {
                      "tail machine_start\n");
 }
 
-/* Traps have a stack of their own (mscratch while none is handled): a stack that has overflown can still be
- * reported. All registers are stored, as a fault shows them: x1 at word 1, and so on; pc at word 0. */
+/* Traps have a stack of their own (mscratch while none is handled): a stack that has overflown can
+ * still be reported. All registers are stored, as a fault shows them: x1 at word 1, and so on; pc
+ * at word 0. */
 __attribute__((naked, aligned(4))) void machine_trap_entry(void) {
-    __asm__ volatile("csrrw sp, mscratch, sp\n"
-                     "addi sp, sp, -128\n"
-                     ".irp n, 1,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,"
-                     "30,31\n"
-                     "sw x\\n, 4*\\n(sp)\n"
-                     ".endr\n"
-                     "csrr t0, mscratch\n"
-                     "sw t0, 8(sp)\n"
-                     "csrr t0, mepc\n"
-                     "sw t0, 0(sp)\n"
-                     "mv a0, sp\n"
-                     "csrr a1, mcause\n"
-                     "call machine_trap\n"
-                     ".irp n, 1,5,6,7,10,11,12,13,14,15,16,17,28,29,30,31\n"
-                     "lw x\\n, 4*\\n(sp)\n"
-                     ".endr\n"
-                     "addi sp, sp, 128\n"
-                     "csrrw sp, mscratch, sp\n"
-                     "mret\n");
+    __asm__ volatile(
+        "csrrw sp, mscratch, sp\n"
+        "addi sp, sp, -128\n"
+        ".irp n, 1,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,"
+        "30,31\n"
+        "sw x\\n, 4*\\n(sp)\n"
+        ".endr\n"
+        "csrr t0, mscratch\n"
+        "sw t0, 8(sp)\n"
+        "csrr t0, mepc\n"
+        "sw t0, 0(sp)\n"
+        "mv a0, sp\n"
+        "csrr a1, mcause\n"
+        "call machine_trap\n"
+        ".irp n, 1,5,6,7,10,11,12,13,14,15,16,17,28,29,30,31\n"
+        "lw x\\n, 4*\\n(sp)\n"
+        ".endr\n"
+        "addi sp, sp, 128\n"
+        "csrrw sp, mscratch, sp\n"
+        "mret\n");
 }
 
 static _Noreturn void fault(const uint32_t *frame, uint32_t cause) {
@@ -76,10 +84,11 @@ static _Noreturn void fault(const uint32_t *frame, uint32_t cause) {
     }
     values[FRAME_WORDS] = cause;
     __asm__ volatile("csrr %0, mtval" : "=r"(values[FRAME_WORDS + 1]));
-    machine_fault("exception",
-                  "pc ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 "
-                  "t3 t4 t5 t6 mcause mtval",
-                  values);
+    machine_fault(
+        "exception",
+        "pc ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 "
+        "t3 t4 t5 t6 mcause mtval",
+        values);
 }
 
 void machine_trap(const uint32_t *frame, uint32_t cause) {
@@ -93,7 +102,8 @@ void machine_trap(const uint32_t *frame, uint32_t cause) {
     PLIC_CLAIM = source;
 }
 
-/* Flash cannot be written by a stray store, nor by a stack that has outgrown the memory behind it. */
+/* Flash cannot be written by a stray store, nor by a stack that has outgrown the memory behind it.
+ */
 static void protect_code(void) {
     const uint32_t origin = (uint32_t)(uintptr_t)machine_code_origin;
     const uint32_t length = (uint32_t)(uintptr_t)machine_code_length;
@@ -104,7 +114,7 @@ static void protect_code(void) {
 void machine_init(void) {
     protect_code();
     UART(LINE_CONTROL) = EIGHT_BITS;
-    UART(FIFO_CONTROL) = FIFO_ON;
+    UART(FIFO_CONTROL) = FIFO_OF_14;
     UART(INTERRUPT_ENABLE) = ENABLE_RECEIVED;
     PLIC_PRIORITY(UART_INTERRUPT) = 1;
     PLIC_THRESHOLD = 0;
@@ -142,8 +152,8 @@ uint64_t machine_ticks(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* The instruction between two others that do nothing is how the emulator knows it from a breakpoint. They must
- * be of full size, and on one page. */
+/* The instruction between two others that do nothing is how the emulator knows it from a
+ * breakpoint. They must be of full size, and on one page. */
 __attribute__((noinline)) int32_t semihosting_call(uint32_t operation, const void *argument) {
     register uint32_t a0 __asm__("a0") = operation;
     register const void *a1 __asm__("a1") = argument;

@@ -1,4 +1,5 @@
-/* The one instruction of Arm's semihosting protocol, which RISC-V shares; semihosting.c has the rest. */
+/* The one instruction of Arm's semihosting protocol, which RISC-V shares; semihosting.c has the
+ * rest. */
 #ifndef SEMIHOSTING_H
 #define SEMIHOSTING_H
 

@@ -11,7 +11,8 @@ static uint64_t product(uint32_t left, uint32_t right) {
     const uint32_t middle1 = (left >> 16) * (right & 0xFFFFu);
     const uint32_t middle2 = (left & 0xFFFFu) * (right >> 16);
     const uint32_t carry = (low >> 16) + (middle1 & 0xFFFFu) + (middle2 & 0xFFFFu);
-    const uint32_t high = (left >> 16) * (right >> 16) + (middle1 >> 16) + (middle2 >> 16) + (carry >> 16);
+    const uint32_t high =
+        (left >> 16) * (right >> 16) + (middle1 >> 16) + (middle2 >> 16) + (carry >> 16);
     return (uint64_t)high << 32 | ((low & 0xFFFFu) | carry << 16);
 }
 

@@ -1,5 +1,5 @@
-/* QEMU's Xtensa `kc705` with a core of the family LX7, in the call0 ABI: a 16550 UART, the cycle counter, exceptions,
- * and the simulator calls for files.
+/* QEMU's Xtensa `kc705` with a core of the family LX7, in the call0 ABI: a 16550 UART, the cycle
+ * counter, exceptions, and the simulator calls for files.
  *
  * The offsets of the exception vectors are those of the core that the board file names.
  */
@@ -9,20 +9,27 @@
 
 #define UART(number) (*(volatile uint32_t *)(0xFD050020u + 4u * (number)))
 enum { DATA = 0, INTERRUPT_ENABLE = 1, FIFO_CONTROL = 2, LINE_CONTROL = 3, LINE_STATUS = 5 };
-enum { ENABLE_RECEIVED = 1, FIFO_ON = 1, EIGHT_BITS = 3, STATUS_RECEIVED = 1, STATUS_TX_EMPTY = 32 };
+enum {
+    ENABLE_RECEIVED = 1,
+    FIFO_OF_14 = 0xC1,
+    EIGHT_BITS = 3,
+    STATUS_RECEIVED = 1,
+    STATUS_TX_EMPTY = 32
+};
 #define UART_INTERRUPT_BIT 1u
 
 /* QEMU's clock of this machine is 40 MHz, and -icount shift=0 gives each instruction 1 ns. */
 #define INSTRUCTIONS_PER_TICK 25u
-#define LEVEL_1_INTERRUPT 4u /* exccause */
+#define LEVEL_1_INTERRUPT 4u /* exccause; a debug exception is given 63 */
 
 void machine_exception(uint32_t *frame);
 
 /* The frame of an exception, in words: a0 to a15, then pc, ps, sar. */
 enum { FRAME_WORDS = 19 };
 
-/* The vectors, at their offsets, all lead to one handler: this firmware knows but one level of interrupts.
- * Exceptions have a stack of their own: a stack that has overflown can still be reported. */
+/* The vectors, at their offsets, all lead to one handler: this firmware knows but one level of
+ * interrupts. Exceptions have a stack of their own: a stack that has overflown can still be
+ * reported. */
 __asm__(".section .vectors, \"ax\"\n"
         ".balign 4096\n"
         "machine_vectors:\n"
@@ -31,6 +38,13 @@ __asm__(".section .vectors, \"ax\"\n"
         "constant_frame: .word machine_handler_stack_end - 80\n"
         "constant_start: .word machine_start\n"
         "constant_exception: .word machine_exception\n"
+        ".org machine_vectors + 0x280\n" /* the debug exception: how the compiler traps */
+        "  wsr.excsave1 a0\n"
+        "  .byte 0x00, 0xb6, 0x03\n" /* rsr.epc6 a0, which the lx106 does not have */
+        "  wsr.epc1 a0\n"
+        "  movi a0, 63\n"
+        "  wsr.exccause a0\n"
+        "  j machine_vector\n"
         ".org machine_vectors + 0x300\n" /* from kernel mode */
         "  wsr.excsave1 a0\n"
         "  j machine_vector\n"
@@ -89,7 +103,8 @@ void machine_exception(uint32_t *frame) {
         __asm__ volatile("rsr.excvaddr %0" : "=r"(values[FRAME_WORDS + 1]));
         __asm__ volatile("rsr.depc %0" : "=r"(values[FRAME_WORDS + 2]));
         machine_fault("exception",
-                      "a0 sp a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 pc ps sar exccause excvaddr depc",
+                      "a0 sp a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 pc ps sar exccause "
+                      "excvaddr depc",
                       values);
     }
     while ((UART(LINE_STATUS) & STATUS_RECEIVED) != 0) {
@@ -99,7 +114,7 @@ void machine_exception(uint32_t *frame) {
 
 void machine_init(void) {
     UART(LINE_CONTROL) = EIGHT_BITS;
-    UART(FIFO_CONTROL) = FIFO_ON;
+    UART(FIFO_CONTROL) = FIFO_OF_14;
     UART(INTERRUPT_ENABLE) = ENABLE_RECEIVED;
     __asm__ volatile("wsr.intenable %0\nrsync" ::"r"(UART_INTERRUPT_BIT));
     machine_unlock();

@@ -201,6 +201,46 @@ def test_hard_sigmoid_is_rewritten_without_change(make_net: Net, alpha: float, b
 
 
 @pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("kind", ["MatMul", "Gemm", "Gemm transposed", "Reshape"])
+def test_dense_layers_over_maps_become_convolutions_without_change(
+    make_net: Net, kind: str, relu: bool
+) -> None:
+    weights = RNG.normal(0, 0.1, (256, 6)).astype(np.float32)
+    flatten = helper.make_node("Flatten", ["conv"], ["flat1"])
+    if kind == "Reshape":
+        flatten = helper.make_node("Reshape", ["conv", "shape"], ["flat1"])
+    dense = helper.make_node("MatMul", ["flat1", "w2"], ["y"], name="fc")
+    if kind.startswith("Gemm"):
+        turned = "transposed" in kind
+        weights = weights.T.copy() if turned else weights
+        dense = helper.make_node("Gemm", ["flat1", "w2", "b2"], ["y"], name="fc", transB=int(turned))
+    chain = [flatten, dense, *([helper.make_node("Relu", ["y"], ["z"])] if relu else [])]
+    constants = {"w2": weights, "b2": RNG.normal(0, 1, 6).astype(np.float32), "shape": np.array([1, -1])}
+    proto = make_net(chain, "z" if relu else "y", pool=False, channels=6, constants=constants)
+    value = RNG.normal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+    slim = simplify.simplify(parse(proto))
+    kinds = [node.op_type for node in slim.graph.node]
+    assert kinds[:4] == (
+        ["Conv", "Conv", "Relu", "Flatten"] if relu else ["Conv", "Conv", "Flatten", kinds[3]]
+    )
+    assert np.allclose(run(slim, value), run(proto, value), atol=1e-4)
+
+
+def test_dense_layers_whose_input_others_read_are_left_alone(make_net: Net) -> None:
+    chain = [
+        helper.make_node("Flatten", ["conv"], ["flat1"]),
+        helper.make_node("MatMul", ["flat1", "w2"], ["a"]),
+        helper.make_node("MatMul", ["flat1", "w3"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["y"]),
+    ]
+    constants = {name: RNG.normal(0, 0.1, (256, 6)).astype(np.float32) for name in ("w2", "w3")}
+    proto = make_net(chain, "y", pool=False, channels=6, constants=constants)
+    slim = simplify.simplify(parse(proto))
+    value = RNG.normal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+    assert np.allclose(run(slim, value), run(proto, value), atol=1e-4)
+
+
+@pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [

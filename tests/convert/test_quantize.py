@@ -211,9 +211,9 @@ POOL = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
             {"DEPTHWISE_CONV_2D", "PAD"},
         ),
         (
-            nodes(("Flatten", [], {})),
-            {"pool": False, "channels": 256},
-            {"TRANSPOSE", "RESHAPE", "FULLY_CONNECTED"},
+            nodes(("Transpose", [], {"perm": [0, 1, 3, 2]})),
+            {},
+            {"TRANSPOSE"},
         ),
     ],
 )
@@ -224,6 +224,20 @@ def test_operators_convert(make_net: Any, chain: list[Any], options: Any, operat
     assert any("TRANSPOSE" in note for note in made.notes) == ("TRANSPOSE" in operators)
     beyond = {"GELU", "HARD_SWISH", "MUL", "TRANSPOSE"} & operators
     assert any("generate" in note for note in made.notes) == bool(beyond)
+
+
+def test_a_dense_layer_over_maps_needs_no_transpose(make_net: Any) -> None:
+    proto = make_net(nodes(("Flatten", [], {})), "y", pool=False, channels=256)
+    made = quantize.quantize(parse(proto), smooth(32), recipe.Recipe(RGB))
+    assert set(made.operators) <= {"CONV_2D", "RESHAPE", "FULLY_CONNECTED"}
+    assert made.notes == ()
+    assert made.macs == 8 * 8 * 27 * 4 + 256 * 5
+    assert made.snr_db > 25
+
+
+def test_a_narrow_range_of_calibration_pixels_is_noted(make_net: Any) -> None:
+    made = quantize.quantize(parse(make_net()), smooth(8) // 2 + 40, recipe.Recipe(RGB))
+    assert any(re.search(r"span \d+\.\.1[0-6]\d only", note) for note in made.notes)
 
 
 def test_a_channels_last_model_is_the_same_model(make_net: Any) -> None:

@@ -184,6 +184,7 @@ def test_a_frame_that_fails_its_check_is_forgotten(device: SimulatedDevice) -> N
         (b"\x01\x00", ErrorCode.BAD_LENGTH),
         (b"\x01" + bytes(5), ErrorCode.BAD_LENGTH),
         (b"\x02" + bytes(11), ErrorCode.BAD_LENGTH),
+        (b"\x04\x00", ErrorCode.BAD_LENGTH),
         (b"\x00", ErrorCode.UNKNOWN_TYPE),
         (b"\x05abc", ErrorCode.UNKNOWN_TYPE),
         (b"\x04", ErrorCode.NO_TRACE),

@@ -196,8 +196,23 @@ UNSUPPORTED, BROKEN = UnsupportedOpError, ModelError
             "5 dimensions",
         ),
         (plain("SOFTMAX", (1, 10), (1, 10), beta=1.0), UNSUPPORTED, "1/256"),
-        (plain("RESHAPE", (1, 10), (1, 9)), BROKEN, "cannot become"),
-        (plain("RESHAPE", (1, 10), (10,), out=OTHER), UNSUPPORTED, "equal"),
+        (plain("RESHAPE", (1, 10), (1, 9), constant=[1, 9]), BROKEN, "cannot become"),
+        (plain("RESHAPE", (1, 10), (10,), constant=[10], out=OTHER), UNSUPPORTED, "equal"),
+        # TFLite makes the shape that the operator states, whatever the file says of the output.
+        (plain("RESHAPE", (1, 10), (1, 10), constant=[2, 5]), BROKEN, "shape"),
+        (plain("RESHAPE", (1, 10), (1, 10), constant=[-1, 5]), BROKEN, "shape"),
+        (plain("RESHAPE", (1, 10), (1, 10), new_shape=[2, 5]), BROKEN, "shape"),
+        (plain("RESHAPE", (1, 10), (1, 10), constant=[-1, -1]), BROKEN, "cannot become"),
+        (plain("RESHAPE", (1, 10), (1, 10), constant=[-1, 3]), BROKEN, "cannot become"),
+        (plain("RESHAPE", (1, 10), (1, 10), constant=[0, -1]), BROKEN, "cannot become"),
+        (plain("RESHAPE", (1, 10), (1, 10), constant=[-2, -5]), BROKEN, "cannot become"),
+        (plain("RESHAPE", (1, 10), (1, 10)), BROKEN, "cannot become"),
+        (plain("SQUEEZE", (1, 1, 10), (1, 10), squeeze_dims=[2]), BROKEN, "drops"),
+        (plain("SQUEEZE", (1, 1, 10), (1, 10), squeeze_dims=[3]), BROKEN, "drops"),
+        (plain("SQUEEZE", (1, 1, 10), (1, 10)), BROKEN, "shape"),
+        (plain("EXPAND_DIMS", (1, 10), (1, 10, 1), constant=1), BROKEN, "shape"),
+        (plain("EXPAND_DIMS", (1, 10), (1, 10, 1), constant=3), BROKEN, "axes"),
+        (plain("EXPAND_DIMS", (1, 10), (1, 10, 1)), BROKEN, "input 1"),
         (plain("LOGISTIC", (1, 10), (1, 10)), UNSUPPORTED, "no kernel"),
     ],
 )
@@ -206,9 +221,22 @@ def test_refused_operators(data: bytes, error: type[ModelError], reason: str) ->
         steps(data)
 
 
-@pytest.mark.parametrize("kind", ["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
-def test_views_are_free(kind: str) -> None:
-    (step,) = steps(plain(kind, (1, 10), (10,)))
+@pytest.mark.parametrize(
+    "data",
+    [
+        plain("RESHAPE", (1, 10), (10,), constant=[10]),
+        plain("RESHAPE", (1, 10), (2, 5), constant=[2, -1]),
+        plain("RESHAPE", (1, 10), (2, 5), new_shape=[-1, 5]),
+        # TFLite ignores an operand that is no vector.
+        plain("RESHAPE", (1, 10), (2, 5), constant=[[5, 2]], new_shape=[2, 5]),
+        plain("SQUEEZE", (1, 10, 1), (10,)),
+        plain("SQUEEZE", (1, 10, 1), (1, 10), squeeze_dims=[-1]),
+        plain("EXPAND_DIMS", (1, 10), (1, 1, 10), constant=1),
+        plain("EXPAND_DIMS", (1, 10), (1, 10, 1), constant=[-1]),
+    ],
+)
+def test_views_are_free(data: bytes) -> None:
+    (step,) = steps(data)
     assert (step.kernel, step.macs, step.scratch_bytes) == (None, 0, 0)
 
 
@@ -224,10 +252,11 @@ def test_add_refuses_shapes_that_do_not_add_up(
 
 
 def fully_connected(
-    weights: Value, target: tuple[int, ...] = (1, 3), source: tuple[int, ...] = (1, 4)
+    weights: Value, target: tuple[int, ...] = (1, 3), source: tuple[int, ...] = (1, 4), *, keep: bool = False
 ) -> bytes:
     """Return a FULLY_CONNECTED without bias."""
-    return build("FULLY_CONNECTED", [Value(source, **ACT), weights, None], [Value(target, **ACT)])
+    values = [Value(source, **ACT), weights, None]
+    return build("FULLY_CONNECTED", values, [Value(target, **ACT)], {"keep_num_dims": keep})
 
 
 def test_fully_connected_refusals() -> None:
@@ -243,9 +272,32 @@ def test_fully_connected_refusals() -> None:
         steps(fully_connected(good, source=(1, 5)))
 
 
+def test_fully_connected_shapes() -> None:
+    """The file's output shape must be the one that TFLite computes: later operators see that one."""
+    good = Value((3, 4), scales=[0.1], zero_points=[0], data=np.ones(12))
+    cube, kept, rows = (1, 2, 4), (1, 2, 3), (2, 3)
+    assert steps(fully_connected(good, rows, cube))[0].params["batches"] == 2
+    assert steps(fully_connected(good, kept, cube, keep=True))[0].params["batches"] == 2
+    for target, source, keep in ((kept, cube, False), (rows, cube, True), ((1, 1, 3), (1, 2, 2), True)):
+        with pytest.raises(ModelError):
+            steps(fully_connected(good, target, source, keep=keep))
+
+
+def test_multipliers_that_leave_no_shift_are_refused() -> None:
+    """Weights of zero never overflow, but C cannot round by a shift of 0."""
+    zeros = Value((3, 4), scales=[2.0**24], zero_points=[0], data=np.zeros(12))
+    tiny = Value((1, 3), scales=[2.0**-7], zero_points=[0])
+    with pytest.raises(UnsupportedOpError, match="2\\*\\*30"):
+        steps(build("FULLY_CONNECTED", [Value((1, 4), **ACT), zeros, None], [tiny]))
+
+
 def test_all_unsupported_operators_are_listed_at_once() -> None:
     values = [Value((1, 4), **ACT, name=f"t{i}") for i in range(4)]
-    nodes = [Node("LOGISTIC", [0], [1]), Node("RESHAPE", [1], [2]), Node("HARD_SWISH", [2], [3])]
+    nodes = [
+        Node("LOGISTIC", [0], [1]),
+        Node("RESHAPE", [1], [2], {"new_shape": [1, 4]}),
+        Node("HARD_SWISH", [2], [3]),
+    ]
     with pytest.raises(UnsupportedOpError) as caught:
         steps(build_graph(values, nodes, [0], [3]))
     for text in ("2 of the model's 3", "LOGISTIC 't1'", "HARD_SWISH 't3'"):

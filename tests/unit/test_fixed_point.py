@@ -107,6 +107,13 @@ def test_once_refuses_impossible_multipliers(real: float) -> None:
         fp.fit_once(real, 100, 256)
 
 
+def test_once_leaves_a_shift_for_the_second_word() -> None:
+    assert fp.fit_once(2.0**30 - 1, 0, 256)[1] == 32
+    for real in (2.0**30, 2.0**31 - 2048):
+        with pytest.raises(ValueError, match="above"):
+            fp.fit_once(real, 0, 256)
+
+
 def test_once_refuses_results_beyond_31_bits() -> None:
     with pytest.raises(ValueError, match="31 bits"):
         fp.fit_once(1000.0, 1 << 30, 256)

@@ -141,11 +141,22 @@ def test_a_new_process_gives_the_same_bytes(tmp_path: Path) -> None:
     assert done.stdout == made().files["model.c"]
 
 
-@pytest.mark.parametrize("tables", ["identity", "per_channel", "shared", "none"])
+VIEW = tflite_builder.build(
+    "RESHAPE",
+    [
+        Value((1, 4), scales=(0.5,), zero_points=(0,)),
+        Value((3,), "int32", data=np.array([1, 2, 2], np.int32)),
+    ],
+    [Value((1, 2, 2), scales=(0.5,), zero_points=(0,))],
+)
+"""A model that calls no kernel."""
+
+
+@pytest.mark.parametrize("tables", ["identity", "per_channel", "shared", "none", "view"])
 @pytest.mark.parametrize("name", ["gcc", "ziglang"])
 @pytest.mark.parametrize("debug", [False, True])
 def test_no_warnings(tmp_path: Path, name: str, tables: str, debug: bool) -> None:
-    model = small_models.fully_connected() if tables == "none" else small_models.classifier()
+    model = {"none": small_models.fully_connected(), "view": VIEW}.get(tables) or small_models.classifier()
     graph = tflite.parse(model)
     agreed = contract.of(graph)
     if tables == "per_channel":

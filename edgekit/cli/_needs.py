@@ -1,0 +1,43 @@
+"""Which programs a board needs, which of them are here, and how to get the others."""
+
+from dataclasses import dataclass
+
+from edgekit.board import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One program; `hint` says how to get it."""
+
+    name: str
+    ok: bool
+    found: str
+    hint: str
+    needed: bool = True
+    """False for a candidate in whose place another one will do."""
+
+
+def needs(board: Board) -> list[Need]:
+    """Look for the compilers and the emulator of a board."""
+    from edgekit import toolchain
+    from edgekit.emulator import ending, qemu
+    from edgekit.errors import ToolError
+
+    isa = board.soc.isa
+    rows = []
+    for finding in toolchain.describe(isa, board.build.compilers):
+        said = finding.compiler.version if finding.compiler else finding.problem.splitlines()[0]
+        good = finding.compiler is not None
+        rows.append(Need(f"compiler {finding.name}", good, f"{said} ({finding.source})", "", needed=False))
+    first = next((row.name.removeprefix("compiler ") for row in rows if row.ok), None)
+    found = f"{first or 'none'}, for {isa}"
+    rows.append(Need("a compiler that works", first is not None, found, toolchain.how_to_get(isa)))
+    if board.emulator is not None and ending.in_qemu(board):
+        program = board.emulator.program
+        try:
+            machine = qemu.find(board.emulator)
+        except ToolError as error:
+            rows.append(Need(program, False, error.message, qemu.how_to_get(program)))
+        else:
+            rows.append(Need(program, True, f"{machine.version} ({machine.path})", qemu.how_to_get(program)))
+    return rows
