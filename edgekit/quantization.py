@@ -87,6 +87,8 @@ def quantize(
     preprocess = _preprocess(source, color, resize, mean, std)
     chosen = tuple(labels) if labels is not None else None
     images = _open(calibration, None)
+    # As stored: resizing would make noise look smooth.
+    data.refuse_random(images, allow_random=allow_random)
     if chosen is None and images.classes is not None and len(images.classes) == source.classes:
         chosen = images.classes
     tested = None if evaluation is None else _open(evaluation, chosen)

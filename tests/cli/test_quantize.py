@@ -156,3 +156,11 @@ def test_the_demo_runs_the_whole_line(cli: Callable) -> None:
     plain = cli("demo", "--count", "5")
     for word in ("top-1", "top-5", "confusion", "invoke", "link", "accuracy"):
         assert word in plain.out
+
+
+def test_random_calibration_of_another_size_is_refused_too(cli: Callable, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.npz"
+    np.savez(noise, images=np.random.default_rng(0).integers(0, 256, (64, 96, 96, 1), np.uint8))
+    done = cli("quantize", MODEL, "--calibration", noise, *OPTIONS, "-o", "m.tflite")
+    assert done.code == 3, done.out
+    assert "random" in done.err
