@@ -1,7 +1,7 @@
 """`edgekit bench`: instructions, memory and accuracy of a model on a board."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,6 +38,7 @@ _OF_DATA = 100
     help="With --compare: fail (exit 14) if a figure is worse by more than this.",
 )
 @click.option("--compiler", help="Compiler command instead of the one that would be found.")
+@_options.contract
 @_options.timeout
 def command(
     output: Output,
@@ -51,6 +52,7 @@ def command(
     max_regression: float | None,
     compiler: str | None,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Build the firmware of an int8 .tflite, run frames, and show what it takes.
 
@@ -74,7 +76,10 @@ def command(
         raise UsageError("--max-regression has nothing to compare with", "pass --compare FILE too")
     before = None if earlier is None else compare.load(earlier)
     opened = boards.load(board)
-    loaded = pipeline.load_model(_options.require(model, flag="MODEL"))
+    flags = pipeline.ContractFlags(**stated)
+    loaded = pipeline.load_model(_options.require(model, flag="MODEL"), flags)
+    if data is not None:
+        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
     frames, labels = _frames(loaded, data, count, seed)
     with output.progress(f"{len(frames)} frames on {opened.id}") as progress:
         found = measure.measure(
