@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from edgekit import __version__, data, ops
 from edgekit.contract import Contract
 from edgekit.device.client import Device
-from edgekit.errors import ProofError
+from edgekit.errors import ProofError, UsageError
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
+
+_MAX_BYTES = 1 << 31
 
 Frames: TypeAlias = NDArray[Any]
 """uint8 pixels or int8 tensors, [N, ...frame shape]."""
@@ -45,7 +47,13 @@ def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
 
 
 def random_frames(contract: Contract, count: int, seed: int) -> Frames:
-    """Return uniformly random frames: pixels if the model takes pixels, else int8 tensors."""
+    """Return uniformly random frames: pixels if the model takes pixels, else int8 tensors.
+
+    Raises UsageError if they would take more than 2 GiB.
+    """
+    if count * contract.input_bytes > _MAX_BYTES:
+        most = _MAX_BYTES // contract.input_bytes
+        raise UsageError(f"{count} random frames are too many at once", f"prove on at most {most:,}")
     generator = np.random.default_rng(seed)
     shape = (count, *contract.frame_shape)
     if contract.table is not None:
@@ -58,7 +66,7 @@ def prove(
     model: Model,
     frames: Frames,
     *,
-    traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None],
+    traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None] = lambda _: None,
     rows: Iterable[NDArray[np.int8]] | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
