@@ -1,12 +1,24 @@
 #!/bin/sh
 # Install the programs that the tests run, from Debian's packages, saying which and how large. Does nothing twice.
 #
-#   gcc      compiles the firmware of the host board, with the sanitizers that the kernel tests use
+#   gcc                      compiles the firmware of the host board, with the sanitizers that the kernel tests use
+#   gcc-arm-none-eabi        ... of the boards with a Cortex-M
+#   gcc-riscv64-unknown-elf  ... of the board with a RISC-V
+#   gcc-xtensa-lx106         ... of the board with an Xtensa
+#   gcc-arc-linux-gnu        ... of the board with an ARC
+#   qemu-system-arm          runs the first of these
+#   qemu-system-misc         runs RISC-V and Xtensa; nothing here runs ARC
 set -eu
 
 missing=
 need() { command -v "$1" >/dev/null || missing="$missing $2"; }
 need gcc 'gcc libc6-dev'
+need arm-none-eabi-gcc gcc-arm-none-eabi
+need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
+need xtensa-lx106-elf-gcc gcc-xtensa-lx106
+need arc-linux-gnu-gcc gcc-arc-linux-gnu
+need qemu-system-arm qemu-system-arm
+need qemu-system-xtensa qemu-system-misc
 
 [ -n "$missing" ] || exit 0
 say() { printf '%s\n' "tools: $*" >&2; }

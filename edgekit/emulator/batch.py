@@ -41,7 +41,7 @@ class Batch:
     preprocess_ticks: NDArray[np.uint64]
     """[N], in the unit of the board's ticks."""
     invoke_ticks: NDArray[np.uint64]
-    """[N], likewise. No serial line interrupts a batch: equal frames count equal, to the resolution."""
+    """[N], likewise. Nothing interrupts a batch: the same frames count the same on every run."""
     stack_bytes: int
     """The most stack that was in use."""
 
@@ -130,7 +130,14 @@ def _started(
         file.write(np.ascontiguousarray(frames).data)
     machine = qemu.find(board.emulator)
     with tempfile.TemporaryFile() as errors:
-        process = machine.start(board, image.path, ["-serial", "none", *arguments], errors, folder=folder)
+        process = machine.start(
+            board,
+            image.path,
+            ["-serial", "none", *arguments],
+            errors,
+            folder=folder,
+            steady=True,
+        )
         try:
             yield _Part(frames, folder / SCORES, process, errors)
         finally:

@@ -42,6 +42,7 @@ class Qemu:
         *,
         inherit: Sequence[int] = (),
         folder: Path | None = None,
+        steady: bool = False,
     ) -> subprocess.Popen[bytes]:
         """Start a board; it ends with the thread that calls this (on Linux).
 
@@ -52,6 +53,8 @@ class Qemu:
             errors: gets what QEMU and the firmware's last words say.
             inherit: file descriptors that QEMU gets under the same numbers.
             folder: where the firmware finds and makes files; None for the image's own.
+            steady: for a run without a serial line, which never waits for anything: its clock is the same
+                on every run, to the nanosecond.
 
         Raises:
             OSError: it cannot be started.
@@ -65,7 +68,7 @@ class Qemu:
         command += ["-display", "none", "-monitor", "none", "-nic", "none"]
         command += ["-semihosting-config", "enable=on,target=native"]
         if board.ticks.unit is TickUnit.INSTRUCTIONS:
-            command += ["-icount", "shift=0"]
+            command += ["-icount", "shift=0,sleep=off" if steady else "shift=0"]
         return subprocess.Popen(
             [*command, *emulator.arguments, *arguments, "-kernel", str(image)],
             cwd=folder or image.parent,
