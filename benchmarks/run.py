@@ -2,7 +2,8 @@
 
     EDGEKIT_DATA=DIR python benchmarks/run.py [NAME ...]
 
-With names (startup, quantize, resnet8, link) only those run and no page is written.
+With names (startup, quantize, resnet8, link, emulated) only those run and no page is written, but for
+`emulated`, which has a page of its own: docs/reference/benchmarks-emulated.md.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
-NAMES = ("startup", "quantize", "resnet8", "link")
+NAMES = ("startup", "quantize", "resnet8", "link", "emulated")
 
 
 def measure(name: str) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def measure(name: str) -> dict[str, Any]:
 
 def render(found: dict[str, dict[str, Any]]) -> str:
     """Return the page."""
-    startup, quantize, resnet8, link = (found[name] for name in NAMES)
+    startup, quantize, resnet8, link = (found[name] for name in NAMES if name != "emulated")
     rows = [
         ("`edgekit --help`, warm", f"{startup['help_wall_s'] * 1e3:.0f} ms", "150 ms", "startup"),
         (
@@ -70,7 +71,8 @@ def render(found: dict[str, dict[str, Any]]) -> str:
         "# Benchmarks\n\n"
         "Made by `EDGEKIT_DATA=DIR make bench`; one of them by `python benchmarks/NAME.py`. Exact figures "
         "(rows, bytes, goodput on a\nvirtual clock) are the same everywhere; times are of the machine named "
-        "here and of nothing else.\n\n"
+        "here and of nothing else.\n"
+        "[Benchmarks on emulated boards](benchmarks-emulated.md) are a page of their own.\n\n"
         f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
         f"{resnet8['compiler']}\n\n"
         "| what | measured | bar | benchmark |\n|---|---|---|---|\n" + table

@@ -129,6 +129,8 @@ class Ticks:
 
     unit: TickUnit
     exact: bool
+    resolution: float = 1.0
+    """Of the clock, in units: it goes on by steps of this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +296,12 @@ def _serial(table: Table) -> Serial:
 
 
 def _ticks(table: Table) -> Ticks:
-    table.only("unit", "exact")
-    return Ticks(TickUnit(table.choice("unit", TickUnit)), table.flag("exact"))
+    table.only("unit", "exact", optional=("resolution",))
+    return Ticks(
+        unit=TickUnit(table.choice("unit", TickUnit)),
+        exact=table.flag("exact"),
+        resolution=table.number("resolution", 1, 1e6) if "resolution" in table.value else 1.0,
+    )
 
 
 def _emulator(table: Table) -> Emulator:

@@ -139,3 +139,10 @@ class FaultError(EdgekitError):
 
     exit_code = 13
     id = "fault"
+
+
+class RegressionError(EdgekitError):
+    """A figure of `edgekit bench` is worse than in the file that it was compared with."""
+
+    exit_code = 14
+    id = "regression"

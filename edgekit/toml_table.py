@@ -55,6 +55,13 @@ class Table:
             raise self.wrong(key, allowed)
         return found
 
+    def number(self, key: str, low: float, high: float) -> float:
+        """Return an integer or a float in low..high; true and false are none."""
+        found = self.value.get(key)
+        if type(found) not in (int, float) or not (isinstance(found, int | float) and low <= found <= high):
+            raise self.wrong(key, f"a number in {low:g}..{high:g}")
+        return float(found)
+
     def flag(self, key: str) -> bool:
         """Return true or false."""
         return bool(self._get(key, bool, "true or false"))

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -58,6 +58,7 @@ def run(
     classes: int,
     *,
     jobs: int | None = None,
+    arguments: Sequence[str] = (),
     timeout_s: float = 60.0,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Batch:
@@ -70,6 +71,7 @@ def run(
             against the model's contract.
         classes: how many scores a frame gets.
         jobs: emulators at a time; None means one per core.
+        arguments: more for QEMU, the same for each emulator.
         timeout_s: how long an emulator may take for one frame.
         progress: told the fraction done.
 
@@ -90,7 +92,7 @@ def run(
         try:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-")))
             parts = [
-                stack.enter_context(_started(image, board, folder / str(number), part))
+                stack.enter_context(_started(image, board, folder / str(number), part, arguments))
                 for number, part in enumerate(np.array_split(frames, count))
             ]
             record = np.dtype([("preprocess", "<u8"), ("invoke", "<u8"), ("scores", "i1", (classes,))])
@@ -117,7 +119,9 @@ class _Part:
 
 
 @contextlib.contextmanager
-def _started(image: FirmwareImage, board: Board, folder: Path, frames: NDArray[Any]) -> Iterator[_Part]:
+def _started(
+    image: FirmwareImage, board: Board, folder: Path, frames: NDArray[Any], arguments: Sequence[str]
+) -> Iterator[_Part]:
     """Start an emulator on its frames, and end it."""
     folder.mkdir()
     kind = 0 if frames.dtype == np.uint8 else 1
@@ -126,7 +130,14 @@ def _started(image: FirmwareImage, board: Board, folder: Path, frames: NDArray[A
         file.write(np.ascontiguousarray(frames).data)
     machine = qemu.find(board.emulator)
     with tempfile.TemporaryFile() as errors:
-        process = machine.start(board, image.path, ["-serial", "none"], errors, folder=folder, steady=True)
+        process = machine.start(
+            board,
+            image.path,
+            ["-serial", "none", *arguments],
+            errors,
+            folder=folder,
+            steady=True,
+        )
         try:
             yield _Part(frames, folder / SCORES, process, errors)
         finally:

@@ -17,6 +17,7 @@ LAYERS = (
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
     {"pipeline", "quantization"},
     {"proof", "mlperf_tiny"},
+    {"bench"},
     {"cli"},
 )
 # Results that one stage hands to another: the only imports inside the stages' layer.

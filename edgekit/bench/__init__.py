@@ -1,0 +1,1 @@
+"""Figures of a model on a board: instructions, memory, accuracy, and how they compare with earlier ones."""
