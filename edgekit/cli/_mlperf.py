@@ -76,7 +76,7 @@ def monitor(
     agreed = None
     if model is not None:
         loaded = pipeline.load_model(model, flags)
-        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+        _options.warn_if_implied(output, loaded, flags)
         agreed = loaded.contract
     with mlperf_tiny.open_device(board, port=port, timeout_s=timeout_s) as device:
         agreed = agreed or mlperf_tiny.contract_of(device.model)

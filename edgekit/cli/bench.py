@@ -79,7 +79,7 @@ def command(
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, flag="MODEL"), flags)
     if data is not None:
-        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+        _options.warn_if_implied(output, loaded, flags)
     frames, labels = _frames(loaded, data, count, seed)
     with output.progress(f"{len(frames)} frames on {opened.id}") as progress:
         found = measure.measure(
