@@ -44,14 +44,12 @@ def command(
     \b
     Example: edgekit classify --board host --model model.tflite --input x.npy --output y.npy
     """
-    import io
-
     import numpy as np
 
     from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli._live import duration, spread
-    from edgekit.files import check_writable, write_whole
+    from edgekit.files import check_writable
     from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
@@ -85,9 +83,7 @@ def command(
             link.append(round(prediction.link_s * 1e3, 3))
             progress((number + 1) / len(frames))
         unit, statistics = device.hello.unit, device.statistics
-    packed = io.BytesIO()
-    np.save(packed, scores)
-    write_whole(target, packed.getvalue())
+    _save(target, scores)
     times = percentiles(invoke)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
     if times is not None:
@@ -104,8 +100,21 @@ def command(
             "link": {"unit": "milliseconds", **spread(link)},
             "retransmissions": statistics.retransmissions,
             "resets": statistics.resets,
+            "reconnections": statistics.reconnections,
         }
     )
+
+
+def _save(target: Path, scores: "NDArray[np.int8]") -> None:
+    import io
+
+    import numpy as np
+
+    from edgekit.files import write_whole
+
+    packed = io.BytesIO()
+    np.save(packed, scores)
+    write_whole(target, packed.getvalue())
 
 
 def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArray[np.int8]":
