@@ -52,14 +52,12 @@ def command(
     \b
     Example: edgekit classify --board host --model model.tflite --input x.npy --output y.npy
     """
-    import io
-
     import numpy as np
 
     from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli._live import duration, spread
-    from edgekit.files import check_writable, write_whole
+    from edgekit.files import check_writable
     from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
@@ -85,9 +83,7 @@ def command(
             on_note=_options.noted(output),
         ) as device:
             answers = _over_the_line(output, device, loaded.contract, frames)
-    packed = io.BytesIO()
-    np.save(packed, answers.scores)
-    write_whole(target, packed.getvalue())
+    _save(target, answers.scores)
     times = percentiles(answers.invoke)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
     if times is not None:
@@ -107,6 +103,7 @@ def command(
             "link": {"unit": "milliseconds", **spread(answers.link_ms)},
             "retransmissions": answers.retransmissions,
             "resets": answers.resets,
+            "reconnections": answers.reconnections,
         }
     )
 
@@ -122,6 +119,7 @@ class _Answers:
     link_ms: list[float] = field(default_factory=list)
     retransmissions: int = 0
     resets: int = 0
+    reconnections: int = 0
 
 
 def _over_the_line(
@@ -139,6 +137,7 @@ def _over_the_line(
             progress((number + 1) / len(frames))
     answers.retransmissions = device.statistics.retransmissions
     answers.resets = device.statistics.resets
+    answers.reconnections = device.statistics.reconnections
     return answers
 
 
@@ -158,6 +157,18 @@ def _through_files(
         )
     invoke = [float(ticks) for ticks in found.invoke_ticks]
     return _Answers(found.scores, board.ticks.unit, "files", invoke)
+
+
+def _save(target: Path, scores: "NDArray[np.int8]") -> None:
+    import io
+
+    import numpy as np
+
+    from edgekit.files import write_whole
+
+    packed = io.BytesIO()
+    np.save(packed, scores)
+    write_whole(target, packed.getvalue())
 
 
 def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArray[np.int8]":

@@ -1,13 +1,16 @@
 """`edgekit prove`: the same frames through the oracle and the device, every row compared."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
+
+if TYPE_CHECKING:
+    from edgekit.proof import Certificate
 
 
 @make_command(short_help="Prove that a board computes, bit for bit, what the oracle computes.")
@@ -53,14 +56,11 @@ def command(
     \b
     Example: edgekit prove --board host --model model.tflite --random 200
     """
-    import json
-    from dataclasses import asdict
-
     from edgekit import board as boards
     from edgekit import pipeline, proof
     from edgekit.emulator import batch
     from edgekit.errors import UsageError
-    from edgekit.files import check_writable, write_whole
+    from edgekit.files import check_writable
 
     if data is None and random_count is None:
         raise UsageError("no frames were named", "pass --data DATA or --random N")
@@ -107,6 +107,16 @@ def command(
             rows=rows,
             progress=progress,
         )
+    _show(output, certificate, target)
+
+
+def _show(output: Output, certificate: "Certificate", target: Path | None) -> None:
+    """Print a certificate, and write it to `target` if there is one."""
+    import json
+    from dataclasses import asdict
+
+    from edgekit.files import write_whole
+
     fields = asdict(certificate)
     if target is not None:
         text = json.dumps({"schema": 1, "type": "certificate", **fields}, indent=2, sort_keys=True)
