@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgekit.device.client import Device, Prediction
     from edgekit.errors import EdgekitError
     from edgekit.pipeline import (
+        ContractFlags,
         Model,
         build_image,
         generate_project,
@@ -37,6 +38,7 @@ __all__ = [
     "Board",
     "Certificate",
     "Contract",
+    "ContractFlags",
     "Device",
     "EdgekitError",
     "Model",
@@ -59,6 +61,7 @@ _HOMES = {
     "Board": ("board", "Board"),
     "Certificate": ("proof", "Certificate"),
     "Contract": ("contract", "Contract"),
+    "ContractFlags": ("pipeline", "ContractFlags"),
     "Device": ("device.client", "Device"),
     "EdgekitError": ("errors", "EdgekitError"),
     "Model": ("pipeline", "Model"),

@@ -13,10 +13,17 @@ from edgekit.errors import OutputError
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
+    A device or a pipe (`/dev/null`, `/dev/stdout`) is written to as it is, and a link is followed.
+
     Raises:
         OutputError: the folder cannot be made or the file cannot be written.
     """
     try:
+        if _is_special(path):
+            path.write_bytes(content)
+            return
+        if path.is_symlink():
+            path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
@@ -37,15 +44,27 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Find out before long work whether `write_whole` to `path` can succeed. Raises OutputError."""
-    if path.is_dir():
-        raise OutputError(f"cannot write '{path}': it is a folder", "name a file")
+    """Find out before long work whether `write_whole` to `path` can succeed. Raises OutputError.
+
+    Nothing is made: folders that are missing must not stay behind if the work fails.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        if path.is_dir():
+            raise OutputError(f"cannot write '{path}': it is a folder", "name a file")
+        if _is_special(path):
+            return
+        folder = (path.resolve() if path.is_symlink() else path).parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def _is_special(path: Path) -> bool:
+    """Return whether a path is something that must not be replaced by a file: a device, a pipe, a socket."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from edgekit.data import Dataset, camera
 from edgekit.device.client import Device
 from edgekit.device.events import Note
 from edgekit.device.transport import SocketTransport, Transport
-from edgekit.emulator import RunningBoard
+from edgekit.emulator import RunningBoard, check_runnable
 from edgekit.errors import DeviceError, ModelError, UsageError
 from edgekit.firmware import build, project
 from edgekit.firmware.image import FirmwareImage
@@ -170,6 +170,7 @@ def open_device(
     running = None
     line: str | Callable[[], Transport] = port or "auto"
     if port is None and target.emulator is not None:
+        check_runnable(target)
         running = started = RunningBoard(image or virtual_flash.installed(target), target)
         line = lambda: SocketTransport(started.connect(), target.id)  # noqa: E731 - a way to open
     try:

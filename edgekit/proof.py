@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from edgekit import __version__, data, ops
 from edgekit.contract import Contract
 from edgekit.device.client import Device
-from edgekit.errors import ProofError
+from edgekit.errors import ProofError, UsageError
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
+
+_MAX_BYTES = 1 << 31
 
 Frames: TypeAlias = NDArray[Any]
 """uint8 pixels or int8 tensors, [N, ...frame shape]."""
@@ -45,7 +47,13 @@ def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
 
 
 def random_frames(contract: Contract, count: int, seed: int) -> Frames:
-    """Return uniformly random frames: pixels if the model takes pixels, else int8 tensors."""
+    """Return uniformly random frames: pixels if the model takes pixels, else int8 tensors.
+
+    Raises UsageError if they would take more than 2 GiB.
+    """
+    if count * contract.input_bytes > _MAX_BYTES:
+        most = _MAX_BYTES // contract.input_bytes
+        raise UsageError(f"{count} random frames are too many at once", f"prove on at most {most:,}")
     generator = np.random.default_rng(seed)
     shape = (count, *contract.frame_shape)
     if contract.table is not None:
@@ -58,8 +66,8 @@ def prove(
     model: Model,
     frames: Frames,
     *,
-    traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None],
-    rows: Iterable[NDArray[np.int8]] | None = None,
+    traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None] = lambda _: None,
+    rows: NDArray[np.int8] | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
     """Run every frame on the device and on the oracle and compare the rows.
@@ -70,7 +78,7 @@ def prove(
         frames: uint8 pixels or int8 tensors [N, ...frame shape].
         traced: runs one frame in a debug build and returns the CRC-32 of each step's output, or None
             where there is no debug build; asked only after a difference.
-        rows: the scores of all frames, if the same firmware gave them another way than over the serial line.
+        rows: the scores [N, classes], if the device's firmware gave them another way than over its line.
         progress: told the fraction done.
 
     Raises:
@@ -79,7 +87,7 @@ def prove(
     oracle = Oracle(model.data)
     expected_digest = hashlib.sha256()
     answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
-    for number, scores in enumerate(answers):
+    for number, scores in zip(range(len(frames)), answers, strict=True):
         expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
         if not np.array_equal(expected.reshape(-1), scores):
             raise _difference(model, oracle, frames, number, expected.reshape(-1), scores, traced)

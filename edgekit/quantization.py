@@ -13,7 +13,7 @@ from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.quantize import quantize as to_int8
 from edgekit.convert.recipe import Recipe, preprocessing
-from edgekit.data import Dataset
+from edgekit.data import Dataset, Split
 from edgekit.errors import AccuracyError, DataError, UsageError
 from edgekit.files import check_writable, write_whole
 from edgekit.oracle import Oracle
@@ -86,10 +86,12 @@ def quantize(
     source = load.load_model(Path(model), builder=builder, trust_pickle=trust_pickle, size=size)
     preprocess = _preprocess(source, color, resize, mean, std)
     chosen = tuple(labels) if labels is not None else None
-    images = _open(calibration, None)
+    images = _open(calibration, None, Split.TRAIN)
+    # As stored: resizing would make noise look smooth.
+    data.refuse_random(images, allow_random=allow_random)
     if chosen is None and images.classes is not None and len(images.classes) == source.classes:
         chosen = images.classes
-    tested = None if evaluation is None else _open(evaluation, chosen)
+    tested = None if evaluation is None else _open(evaluation, chosen, Split.TEST)
     if tested is not None:
         tested.check_labels(source.classes)
     if max_drop is not None and (tested is None or tested.labels is None):
@@ -128,8 +130,8 @@ def _preprocess(
     )
 
 
-def _open(source: Data, labels: tuple[str, ...] | None) -> Dataset:
-    return source if isinstance(source, Dataset) else data.load(Path(source), labels=labels)
+def _open(source: Data, labels: tuple[str, ...] | None, split: Split) -> Dataset:
+    return source if isinstance(source, Dataset) else data.load(Path(source), labels=labels, split=split)
 
 
 def _gate(found: Evaluation, max_drop: float | None) -> None:

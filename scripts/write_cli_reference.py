@@ -45,14 +45,14 @@ def _error_rows() -> str:
         if item is not errors.EdgekitError
     }
     rows[1, "internal"] = "A bug in edgekit; -v shows where."
-    rows[130, "internal"] = "Interrupted with Ctrl-C."
+    rows[130, "interrupted"] = "Interrupted with Ctrl-C."
     return "".join(f"| {code} | `{name}` | {text} |\n" for (code, name), text in sorted(rows.items()))
 
 
 def render() -> str:
     """Return the whole page."""
     parts = [_INTRODUCTION, _error_rows()]
-    context = click.Context(group, info_name="edgekit")
+    context = click.Context(group, info_name="edgekit", **group.context_settings)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None

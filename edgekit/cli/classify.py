@@ -68,11 +68,12 @@ def command(
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
         _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    direct = _options.past_the_line(via, opened, port, len(frames))
     image = None
     if port is None and opened.emulator is not None:
         with output.status("building"):
             image = pipeline.build_image(loaded, opened)
-    if image is not None and _options.past_the_line(via, opened, port, len(frames)):
+    if image is not None and direct:
         answers = _through_files(output, loaded, opened, image, frames, timeout_s)
     else:
         with pipeline.open_device(

@@ -43,10 +43,12 @@ def command(
     from dataclasses import asdict
 
     from edgekit import board as boards
-    from edgekit import flash, pipeline
+    from edgekit import emulator, flash, pipeline
     from edgekit.firmware import build
 
     opened = boards.load(board)
+    if opened.emulator is not None:
+        emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
     loaded = None
     if model is not None and (model.exists() or not folder.is_dir()):

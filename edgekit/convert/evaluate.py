@@ -37,7 +37,8 @@ class Evaluation:
         """Top-1 accuracy lost by quantisation, in percentage points; negative when int8 is better."""
         if self.top1_float is None or self.top1_int8 is None:
             return None
-        return 100 * (self.top1_float - self.top1_int8)
+        # From whole images: 100 * (0.97 - 0.96) would be a little more than the 1 point that is allowed.
+        return 100 * (round(self.top1_float * self.n) - round(self.top1_int8 * self.n)) / self.n
 
 
 def evaluate(

@@ -28,8 +28,20 @@ _PLAIN = re.compile(
     r"|torch\.storage\.\w+$|collections\.(OrderedDict|Counter|defaultdict)$|_codecs\.encode$"
     r"|(builtins|__builtin__)\.(set|bytearray|complex)$"
 )
-# Calls in TorchScript code that reach beyond tensors: files, and operators that torch does not bring.
-_REACHING = re.compile(r"\b(?:torch\.(?:save|load|from_file)|ops\.(?!prim\b|aten\b|quantized\b)\w+\.\w+)\(")
+# Functions in TorchScript code that reach beyond tensors: files, and operators that torch does not bring.
+# Its author can write what torch would not: spaces, continued lines, ops.aten.save, a name for a function.
+_REACHING = re.compile(
+    r"\.[\s\\]*(save|load|from_file)\b"
+    r"|\b(ops[\s\\]*\.[\s\\]*(?!(?:prim|aten|quantized)\b)\w+[\s\\]*\.[\s\\]*\w+)"
+)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,  # of the names of members
+)
 
 
 class ModelKind(StrEnum):
@@ -118,12 +130,19 @@ def _detect_zip(path: Path) -> Found:
                 info = archive.getinfo(ends["data.pkl"])
                 if info.file_size > _MAX_PICKLE:
                     raise ModelError(f"'{path}' holds a pickle of {info.file_size} bytes, which is not read")
-                return _detect_pickle(archive.read(info), path)
+                return _detect_pickle(_read_member(archive, info), path)
             if {"config.json", "model.weights.h5"} <= set(names):
                 raise ModelError(f"'{path}' is a Keras model", "export it to ONNX with tf2onnx")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise ModelError(f"'{path}' is a damaged archive: {error}", "export or download it again") from error
     raise ModelError(f"'{path}' is a zip archive without a model", _HINT)
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    # torch writes no other kinds, and each kind's decoder has exceptions of its own.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile(f"'{info.filename}' is compressed in a way that torch does not write")
+    return archive.read(info)
 
 
 def _reaching_code(archive: zipfile.ZipFile) -> str:
@@ -132,8 +151,9 @@ def _reaching_code(archive: zipfile.ZipFile) -> str:
         if "/code/" in info.filename and info.filename.endswith(".py"):
             if info.file_size > _MAX_CODE:
                 return f"its code '{info.filename}' is too large to look through"
-            found |= set(_REACHING.findall(archive.read(info).decode("utf-8", "replace")))
-    return f"its code calls {', '.join(sorted(found))[:200]}" if found else ""
+            code = _read_member(archive, info).decode("utf-8", "replace")
+            found |= {match[1] or match[2] for match in _REACHING.finditer(code)}
+    return f"its code names {', '.join(sorted(found))[:200]}" if found else ""
 
 
 def _detect_pickle(data: bytes, path: Path) -> Found:

@@ -4,6 +4,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -15,6 +16,14 @@ from edgekit.errors import DataError
 
 _MAX_BYTES = 1 << 32
 """No array unfolds to more than this; it bounds what a small archive can make of itself."""
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,  # of the names of members
+)
 _HINT = "images: uint8 [N, H, W] or [N, H, W, 1 or 3]; labels: integers [N]"
 
 
@@ -32,9 +41,8 @@ def load_npz(path: Path) -> Dataset:
             arrays: dict[str, NDArray[Any]] = {}
             for name in ("images", "labels"):
                 if name in members:
-                    with archive.open(members[name]) as file:
-                        arrays[name] = _read(file, members[name].file_size, f"'{name}' of '{path}'")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                    arrays[name] = _read_member(archive, members[name], f"'{name}' of '{path}'")
+    except _DAMAGED as error:
         raise DataError(f"'{path}' is damaged: {error}", "write it again with numpy.savez") from error
     images = _check_images(arrays["images"], f"'images' of '{path}'")
     return Dataset(images, _check_labels(arrays.get("labels"), path), None, str(path))
@@ -42,9 +50,26 @@ def load_npz(path: Path) -> Dataset:
 
 def load_npy(path: Path) -> Dataset:
     """Read a .npy of uint8 frames, without labels. Raises DataError as `load_npz`."""
-    with path.open("rb") as file:
-        values = _read(file, path.stat().st_size, f"'{path}'")
-    return Dataset(_check_images(values, f"'{path}'"), None, None, str(path))
+    return Dataset(_check_images(read_npy(path), f"'{path}'"), None, None, str(path))
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """Read the one array of a .npy, of any type. Raises DataError."""
+    try:
+        with path.open("rb") as file:
+            return _read(file, path.stat().st_size, f"'{path}'")
+    except OSError as error:
+        raise DataError(
+            f"cannot read '{path}': {error.strerror or error}", "write it with numpy.save"
+        ) from error
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> NDArray[Any]:
+    # NumPy writes no other kinds, and each kind's decoder has exceptions of its own.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{what} is compressed in a way that NumPy does not write", _HINT)
+    with archive.open(info) as file:
+        return _read(file, info.file_size, what)
 
 
 def _read(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
@@ -55,17 +80,24 @@ def _read(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
         if reader is None:
             raise DataError(f"{what} is in .npy format {version}, which is not read", _HINT)
         shape, fortran, dtype = reader(file)
-    except ValueError as error:
-        raise DataError(f"{what} is no NumPy array: {error}", _HINT) from error
+    except (ValueError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
+        raise DataError(
+            f"{what} is no NumPy array: {error or 'its header is nested too deep'}", _HINT
+        ) from error
     if dtype.hasobject:
         raise DataError(f"{what} holds Python objects; edgekit does not unpickle data", _HINT)
+    if dtype.kind not in "biuf":
+        raise DataError(f"{what} is {dtype}, which is no type of number", _HINT)
     need = math.prod(shape) * dtype.itemsize
     if min(shape, default=1) < 0 or need > min(size, _MAX_BYTES):
         raise DataError(f"{what} claims {need} bytes for shape {shape}, but has {size}", _HINT)
     raw = file.read(need)
     if len(raw) != need:
         raise DataError(f"{what} ends after {len(raw)} of {need} bytes", _HINT)
-    return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
+    try:
+        return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{what} has the shape {shape}: {error}", _HINT) from error
 
 
 def _check_images(values: NDArray[Any], what: str) -> NDArray[np.uint8]:

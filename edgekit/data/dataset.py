@@ -47,9 +47,19 @@ class Dataset:
         return f"image {index} of '{self.source}'" if self.names is None else f"'{self.names[index]}'"
 
     def check_labels(self, count: int) -> None:
-        """Raise DataError when a label is no index into `count` outputs."""
+        """Raise DataError when a label is no index into `count` outputs, or may be that of another class.
+
+        Names in another number than the outputs cannot be in the model's order: sorted names of some of the
+        classes would be counted from 0 and give a wrong accuracy.
+        """
         if self.labels is None:
             return
+        if self.classes is not None and len(self.classes) != count:
+            raise DataError(
+                f"'{self.source}' has {len(self.classes)} classes, but the model has {count} outputs, "
+                "and nothing says which is which",
+                "give the model's labels in its own order with --labels, or use the data set of its training",
+            )
         highest = int(self.labels.max())
         if highest >= count or int(self.labels.min()) < 0:
             raise DataError(

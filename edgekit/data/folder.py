@@ -126,6 +126,12 @@ def _empty(path: Path, empty: list[str]) -> DataError:
 
 def _match(path: Path, found: Iterable[str], classes: tuple[str, ...]) -> None:
     names = set(found)
+    twice = sorted({name for name in classes if classes.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"the labels name {_list(twice)} more than once, so the folders of '{path}' cannot be matched",
+            "give each class a name of its own, or give the data as .npz with numbers",
+        )
     missing = [name for name in classes if name not in names]
     extra = sorted(names - set(classes))
     if missing or extra:

@@ -32,10 +32,16 @@ def find(folder: Path, split: str) -> Path | None:
     files = [
         path
         for path in sorted(folder.iterdir())
-        if path.is_file() and "idx" in path.name and "images" in path.name and path.suffix != ".md5"
+        if path.is_file() and "idx" in path.name and "images" in path.name and _can_be(path)
     ]
     wanted = [path for path in files if path.name.startswith((_PREFIXES[split], split))]
     return next(iter(wanted or files), None)
+
+
+def _can_be(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(4)
+    return is_header(head) or head[:2] == b"\x1f\x8b"
 
 
 def load(path: Path) -> Dataset:

@@ -1,67 +1,31 @@
 """DEPTHWISE_CONV_2D. Rounding: twice (measured against LiteRT 2.3.0, held by tests/kernels)."""
 
-import numpy as np
-
 from edgekit.errors import ModelError
-from edgekit.graph.ir import DType, Graph, Op
+from edgekit.graph.ir import Graph, Op
 from edgekit.graph.rewrite import covered
 from edgekit.ops import _checks
-from edgekit.ops._window import window
-from edgekit.ops.step import Constant, Param, Step
+from edgekit.ops._convolution import convolution, parameters
+from edgekit.ops.step import Step
 
 
 def lower(graph: Graph, op: Op) -> Step:
     """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
-    source, weights = _checks.operand(graph, op, 0), _checks.operand(graph, op, 1)
-    target = _checks.result(graph, op)
-    if len(source.shape) != 4 or len(target.shape) != 4 or len(weights.shape) != 4:
-        raise ModelError(f"{_checks.describe(graph, op)}: input, weights and output must have rank 4")
-    quantization, out = _checks.activation(source), _checks.activation(target)
-    values = _checks.constant(weights, DType.INT8)
-    channels = target.shape[3]
-    if weights.shape[0] != 1 or weights.shape[3] != channels or channels % source.shape[3]:
-        raise ModelError(
-            f"{_checks.describe(graph, op)}: weights {list(weights.shape)} do not lead from "
-            f"{source.shape[3]} channels to {channels}"
-        )
-    geometry = window(graph, op, source, target, (weights.shape[1], weights.shape[2]))
-    scales = _checks.weight_scales(weights, 3)
-    low, high = _checks.output_range(op, out)
-    params: dict[str, Param] = {
-        "batches": source.shape[0],
-        "input_height": source.shape[1],
-        "input_width": source.shape[2],
-        "input_channels": source.shape[3],
-        "output_height": target.shape[1],
-        "output_width": target.shape[2],
-        "depth_multiplier": channels // source.shape[3],
-        "filter_height": weights.shape[1],
-        "filter_width": weights.shape[2],
-        "stride_height": geometry.stride[0],
-        "stride_width": geometry.stride[1],
-        "dilation_height": geometry.dilation[0],
-        "dilation_width": geometry.dilation[1],
-        "pad_top": geometry.pad_before[0],
-        "pad_left": geometry.pad_before[1],
-        "input_zero_point": quantization.zero_point,
-        "output_zero_point": out.zero_point,
-        "activation_min": low,
-        "activation_max": high,
-    }
-    bias = _checks.optional_operand(graph, op, 2)
-    rows = np.moveaxis(values[0], -1, 0)
-    folded = _checks.folded_bias(graph, op, bias, rows, quantization.zero_point)
-    constants = [Constant("weights", values), Constant("bias", folded)]
-    constants += _checks.channel_multipliers(scales, quantization.scale, out.scale, channels)
-    taps = weights.shape[1] * weights.shape[2]
+    found = convolution(graph, op)
+    one, height, width, filters = found.weights.shape
+    channels, outputs = found.source.shape[3], found.target.shape[3]
+    if one != 1 or filters != outputs or outputs % channels:
+        raise ModelError(f"{_checks.describe(graph, op)}: {found.misfit}")
+    taps = height * width
     return Step(
         ops=covered(op),
         kind=op.kind,
         kernel="ek_depthwise_conv_2d_s8",
         params_type="ek_depthwise_conv_2d_params",
-        params=params | {item.role: item for item in constants},
-        inputs=(source.index,),
-        output=target.index,
-        scratch_bytes=taps * source.shape[3] if geometry.leaves_image else 0,
-        macs=target.elements * taps,
+        params=parameters(
+            graph, op, found, axis=3, channels={"depth_multiplier": outputs // channels}, groups={}
+        ),
+        inputs=(found.source.index,),
+        output=found.target.index,
+        scratch_bytes=taps * channels if found.geometry.leaves_image else 0,
+        macs=found.target.elements * taps,
     )

@@ -156,3 +156,22 @@ def test_the_demo_runs_the_whole_line(cli: Callable) -> None:
     plain = cli("demo", "--count", "5")
     for word in ("top-1", "top-5", "confusion", "invoke", "link", "accuracy"):
         assert word in plain.out
+
+
+def test_random_calibration_of_another_size_is_refused_too(cli: Callable, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.npz"
+    np.savez(noise, images=np.random.default_rng(0).integers(0, 256, (64, 96, 96, 1), np.uint8))
+    done = cli("quantize", MODEL, "--calibration", noise, *OPTIONS, "-o", "m.tflite")
+    assert done.code == 3, done.out
+    assert "random" in done.err
+
+
+def test_accuracy_is_taken_from_the_test_files_of_a_folder(cli: Callable, data: tuple[Path, Path]) -> None:
+    head = bytes((0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 32, 0, 0, 0, 32)) + bytes(2048)
+    Path("mnist").mkdir()
+    for part, labels in (("train", bytes((0, 1))), ("t10k", bytes((0, 77)))):
+        Path(f"mnist/{part}-images-idx3-ubyte").write_bytes(head)
+        Path(f"mnist/{part}-labels-idx1-ubyte").write_bytes(bytes((0, 0, 8, 1, 0, 0, 0, 2)) + labels)
+    done = cli("quantize", MODEL, "--calibration", data[0], *OPTIONS, "--eval", "mnist", "-o", "m.tflite")
+    assert done.code == 3
+    assert "0..77" in done.err

@@ -201,6 +201,38 @@ def test_a_cut_npz_is_an_error_at_every_length(tmp_path: Path) -> None:
             data.load(tmp_path / "b.npz")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "'descr': '|u1', 'shape': (" + "-" * 9000 + "1,)",
+        "'descr': '|V0', 'shape': (3,)",
+        "'descr': ((, 'shape': (3L,)",
+        f"'descr': '|u1', 'shape': (0, {2**70})",
+        "'descr': '|u1', 'shape': (True, 8, 8)",
+        "'descr': ('|u1', (4,)), 'shape': (1, 1, 1, 1)",
+    ],
+)
+def test_odd_headers_are_errors(tmp_path: Path, header: str) -> None:
+    text = f"{{{header}, 'fortran_order': False}}".encode()
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+    (tmp_path / "a.npy").write_bytes(head + bytes(200))
+    with pytest.raises(DataError, match=r"a\.npy"):
+        data.load(tmp_path / "a.npy")
+
+
+def test_archives_that_numpy_does_not_write_are_errors(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("images.npy", bytes(1000))
+    with pytest.raises(DataError, match="does not write"):
+        data.load(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("imägës", b"")
+    damaged = (tmp_path / "b.npz").read_bytes().replace("ë".encode(), b"\xff\xff")
+    (tmp_path / "b.npz").write_bytes(damaged)
+    with pytest.raises(DataError, match="is damaged"):
+        data.load(tmp_path / "b.npz")
+
+
 def test_npy_frames(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((2, 4, 4, 3), np.uint8))
     assert len(data.load(tmp_path / "a.npy")) == 2
@@ -236,6 +268,11 @@ def test_idx_files_with_their_labels(tmp_path: Path, compressed: bool) -> None:
     assert len(data.load(tmp_path / f"t10k-images-idx3-ubyte{end}")) == 3
     with pytest.raises(DataError, match="not images"):
         data.load(tmp_path / f"t10k-labels-idx1-ubyte{end}")
+
+
+def test_images_named_like_idx_files_are_images(tmp_path: Path) -> None:
+    photo().save(tmp_path / "idx-of-images.png")
+    assert len(data.load(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -325,6 +362,17 @@ def test_labels_beyond_the_outputs_are_refused() -> None:
     found.check_labels(8)
     with pytest.raises(DataError, match=r"labels 0\.\.7, but the model has 5"):
         found.check_labels(5)
+
+
+def test_classes_in_another_number_than_the_outputs_are_refused(classes: Path) -> None:
+    data.load(classes).check_labels(2)
+    with pytest.raises(DataError, match="2 classes, but the model has 10 outputs"):
+        data.load(classes).check_labels(10)
+
+
+def test_folders_cannot_be_matched_to_labels_that_repeat(classes: Path) -> None:
+    with pytest.raises(DataError, match="'cat' more than once"):
+        data.load(classes, labels=["cat", "dog", "cat"])
 
 
 # --- random calibration data

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import OutputError
-from edgekit.files import locked, write_whole
+from edgekit.files import check_writable, locked, write_whole
 
 
 def test_writes_and_replaces_with_ordinary_permissions(tmp_path: Path) -> None:
@@ -31,6 +31,34 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot write"):
         write_whole(tmp_path / "file" / "below", b"x")
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    check_writable(pipe)
+    write_whole(pipe, b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    write_whole(tmp_path / "link", b"x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_bytes() == b"x"
+
+
+def test_asking_whether_a_path_can_be_written_makes_nothing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder" / "file")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        check_writable(tmp_path / "file" / "below")
+    with pytest.raises(OutputError, match="it is a folder"):
+        check_writable(tmp_path)
 
 
 def test_a_locked_folder_keeps_others_waiting(tmp_path: Path) -> None:

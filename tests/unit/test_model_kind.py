@@ -63,6 +63,10 @@ def torchscript(path: Path, code: str) -> Path:
         ('torch.save(x, "/tmp/x")', True),
         ('y = torch.from_file("/etc/passwd")', True),
         ("y = ops.mylib.anything(x)", True),
+        ('ops.aten.save(x, "/tmp/x")', True),
+        ('torch . \\\n save (x, "/tmp/x")', True),
+        ("f = torch.from_file", True),
+        ("self.saved = x.loaded", False),
     ],
 )
 def test_torchscript_is_dangerous_when_it_reaches_beyond_tensors(
@@ -80,6 +84,15 @@ def test_torch_export_archives_need_trust(tmp_path: Path, member: str) -> None:
     found = detect(tmp_path / "a")
     assert found.kind is ModelKind.EXPORTED
     assert found.danger
+
+
+def test_a_name_that_is_not_text_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        archive.writestr("nët/data.pkl", b"")
+    damaged = (tmp_path / "a").read_bytes().replace("ë".encode(), b"\xff\xff")
+    (tmp_path / "a").write_bytes(damaged)
+    with pytest.raises(ModelError, match="damaged archive"):
+        detect(tmp_path / "a")
 
 
 def keras(path: Path) -> None:
