@@ -86,3 +86,7 @@ def __getattr__(name: str) -> Any:
 
     module, inner = _HOMES[name]
     return getattr(import_module(f"edgekit.{module}"), inner)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

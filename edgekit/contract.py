@@ -11,7 +11,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -197,30 +197,15 @@ def implied(graph: Graph) -> Contract:
 
     A model whose input is not [1, H, W, 1 or 3] takes int8 tensors only. Raises ModelError as `for_graph`.
     """
-    source, target = check_classifier(graph)
-    quantization = source.quantization
-    output_quantization = target.quantization
-    assert quantization is not None
-    assert output_quantization is not None
+    source, _ = check_classifier(graph)
     channels = source.shape[-1] if len(source.shape) == 4 else 0
     preprocess, table = None, None
     if channels in (1, 3):
         color = Color.GRAY if channels == 1 else Color.RGB
         preprocess = Preprocess(color, Resize.SQUASH, (0.0,) * channels, (1.0,) * channels)
         table = IDENTITY_TABLE * channels
-    return Contract(
-        input_shape=source.shape,
-        input_scale=quantization.scale,
-        input_zero_point=quantization.zero_point,
-        output_shape=target.shape,
-        output_scale=output_quantization.scale,
-        output_zero_point=output_quantization.zero_point,
-        labels=tuple(str(i) for i in range(math.prod(target.shape))),
-        oracle="",
-        preprocess=preprocess,
-        table=table,
-        implied=True,
-    )
+    made = for_graph(graph, preprocess=preprocess, labels=None, oracle="")
+    return replace(made, table=table, implied=True)
 
 
 def of(graph: Graph) -> Contract:

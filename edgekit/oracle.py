@@ -65,7 +65,7 @@ class Oracle:
         self._tracer.set_tensor(self._source, frame[None])
         self._tracer.invoke()
         found: dict[int, NDArray[Any]] = {}
-        for detail in self._tracer.get_tensor_details():
+        for detail in _details(self._tracer, "tensor"):
             index = int(detail["index"])
             try:
                 found[index] = self._tracer.get_tensor(index)
@@ -111,8 +111,15 @@ def _interpreter(model: bytes, *, keep_all: bool) -> Any:
     return interpreter
 
 
+def _details(interpreter: Any, word: str) -> Any:
+    try:
+        return getattr(interpreter, f"get_{word}_details")()
+    except UnicodeDecodeError as error:
+        raise ModelError("LiteRT cannot run the model: the name of a tensor is not UTF-8") from error
+
+
 def _only(interpreter: Any, word: str) -> Any:
-    details = interpreter.get_input_details() if word == "input" else interpreter.get_output_details()
+    details = _details(interpreter, word)
     if len(details) != 1 or details[0]["dtype"] is not np.int8:
         kinds = ", ".join(f"'{d['name']}' {np.dtype(d['dtype'])}" for d in details)
         raise ModelError(

@@ -21,6 +21,7 @@ from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
+from edgekit.convert.recipe import preprocessing
 from edgekit.data import Dataset, camera
 from edgekit.device.client import Device
 from edgekit.device.events import Note
@@ -83,14 +84,12 @@ def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
         return base
     preprocess = base.preprocess
     if preprocess is not None:
-        given = Preprocess(
-            color=Color(flags.color) if flags.color else preprocess.color,
+        preprocess = preprocessing(
+            Color(flags.color) if flags.color else preprocess.color,
             resize=Resize(flags.resize) if flags.resize else preprocess.resize,
-            mean=preprocess.mean if flags.mean is None else contract.unit_values("mean", flags.mean),
-            std=preprocess.std if flags.std is None else contract.unit_values("std", flags.std),
+            mean=preprocess.mean if flags.mean is None else flags.mean,
+            std=preprocess.std if flags.std is None else flags.std,
         )
-        # Rounding leaves no trace in mean and std, so an untouched table is kept as it is.
-        preprocess = given
     elif flags.color or flags.mean or flags.std or flags.resize:
         raise UsageError(
             f"the model's input {list(base.input_shape)} is not an image: "
@@ -99,9 +98,12 @@ def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
     made = contract.for_graph(
         graph, preprocess=preprocess, labels=flags.labels or base.labels, oracle=base.oracle
     )
-    if preprocess == base.preprocess:
-        made = replace(made, table=base.table)
-    return made
+    # Labels that nobody has named are numbers still, and no folder's classes are matched to them.
+    made = replace(made, implied=base.implied and flags.labels is None)
+    # Colour and resizing do not touch the table. The implied one, pixel - 128, follows from no mean and std:
+    # whoever states them, even 0 and 1, means the formula.
+    stated = flags.mean is not None or flags.std is not None
+    return made if stated else replace(made, table=base.table)
 
 
 def generate_model(model: Model, target: Board) -> GeneratedModel:
@@ -186,7 +188,9 @@ def open_device(
     except DeviceError as error:
         if running is None or not running.last_words():
             raise
-        raise DeviceError(f"{error.message}; the firmware's last words:\n{running.last_words()}") from error
+        raise DeviceError(
+            f"{error.message}; the firmware's last words:\n{running.last_words()}", error.hint
+        ) from error
     finally:
         if running is not None:
             running.close()
@@ -204,7 +208,7 @@ class Stream:
 def load_frames(path: Path | str, agreed: Contract, count: int | None = None) -> NDArray[np.uint8]:
     """Return the frames [N, H, W, C] of a data set as the model sees them. Raises DataError, UsageError."""
     preprocess, size = _image_input(agreed)
-    dataset = data.load(Path(path), labels=_names(agreed), split=data.Split.TEST)
+    dataset = data.load(Path(path), split=data.Split.TEST)
     return data.frames(dataset, preprocess, size, limit=count).pixels
 
 
@@ -218,7 +222,7 @@ def open_source(source: str, agreed: Contract, count: int | None = None) -> Stre
     preprocess, size = _image_input(agreed)
     kind, _, number = source.partition(":")
     if kind == "camera":
-        if not (number.isascii() and number.isdigit()):
+        if not (number.isascii() and number.isdigit() and len(number) < 4):
             raise UsageError(f"'{source}' names no camera", "say camera:0 for the first one")
         return Stream(islice(camera.frames(int(number), preprocess, size), count), None, count)
     return stream_of(data.load(Path(source), labels=_names(agreed), split=data.Split.TEST), agreed, count)

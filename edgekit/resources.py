@@ -46,8 +46,15 @@ def cache() -> Path:
     """Return the folder for what can be made again, and for the images of virtual boards.
 
     `EDGEKIT_CACHE`, else `XDG_CACHE_HOME/edgekit`, else `~/.cache/edgekit`. It may not exist yet.
+    Raises ProjectError where there is no home folder.
     """
     if given := os.environ.get("EDGEKIT_CACHE"):
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edgekit"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "edgekit"
+    try:
+        return Path.home() / ".cache" / "edgekit"
+    except RuntimeError as error:
+        raise ProjectError(
+            "this user has no home folder to keep builds in", "set EDGEKIT_CACHE to a folder"
+        ) from error

@@ -52,11 +52,13 @@ def load(folder: Path) -> Settings:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError(f"cannot read '{path}': {error}") from error
+    except OSError as error:
+        raise ProjectError(f"cannot read '{path}': {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"'{path}' is not UTF-8 text: {error}", "save it as UTF-8") from error
     try:
         root = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProjectError(f"'{path}' is not valid TOML: {error}") from error
     return Settings(path, _check(path, root))
 
@@ -94,6 +96,9 @@ def _value(path: Path, key: str, value: object, allowed: tuple[type, ...]) -> Va
             {str: "text", list: "a list", int: "a number", float: "a number"}[t] for t in allowed
         )
         raise ProjectError(f"'{path}': {key} must be {names}, not {value!r}")
+    texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+    if any("\0" in text for text in texts):
+        raise ProjectError(f"'{path}': {key} holds a NUL character, which no path or name can")
     if isinstance(value, list):
         kinds = (str,) if key == "model.labels" else (int, float)
         if not all(isinstance(item, kinds) and not isinstance(item, bool) for item in value):

@@ -43,7 +43,8 @@ make_venv() {
   "$python" -m venv .venv
 }
 
-[ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; make_venv; }
+# An interrupted first run can leave an environment without pip.
+[ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null || { rm -rf .venv; make_venv; }
 if ! [ -x .venv/bin/uv ]; then
   say 'installing uv, which installs the rest in parallel'
   .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'

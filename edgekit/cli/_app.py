@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -11,12 +12,20 @@ from typing import Any
 import click
 
 from edgekit import __version__, settings
-from edgekit.cli._output import Output
-from edgekit.errors import EdgekitError, UsageError
+from edgekit.cli._output import Output, discard
+from edgekit.errors import EdgekitError, OutputError, UsageError
 
-INTERRUPTED = 130
+_COMPLETE = "_EDGEKIT_COMPLETE"
+"""The environment variable by which a shell asks for completions, as click names it."""
 _BUG = 1
 _HERE = Path(__file__).parent
+
+
+class _InterruptedError(EdgekitError):
+    """Ctrl-C."""
+
+    exit_code = 130
+    id = "interrupted"
 
 
 class _Commands(click.Group):
@@ -63,8 +72,12 @@ def command(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]
     def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
         def run(*, json_output: bool, verbose: int, quiet: bool, **arguments: Any) -> None:
-            output = Output(json=json_output, verbosity=-1 if quiet else verbose)
-            click.get_current_context().obj = output
+            # The same object as in `_run`, so that an error is shown with the warnings before it.
+            context = click.get_current_context()
+            output = context.find_object(Output) or Output()
+            output.json, output.verbosity = json_output, -1 if quiet else verbose
+            if verbose:
+                _show_log(output, context)
             function(output, **arguments)
 
         made: click.Command = click.command(**attributes)(run)
@@ -78,54 +91,85 @@ def command(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]
     return wrap
 
 
+def _show_log(output: Output, context: click.Context) -> None:
+    """Let the library's log be seen until the command ends: it holds what converters said."""
+    import logging
+
+    class Shown(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            output.detail(self.format(record))
+
+    log, shown = logging.getLogger("edgekit"), Shown()
+    before = log.level
+    log.addHandler(shown)
+    log.setLevel(logging.DEBUG)
+    context.call_on_close(lambda: log.removeHandler(shown))
+    context.call_on_close(lambda: log.setLevel(before))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of what happened."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a label that the terminal's encoding lacks is no error
+    if instruction := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(group, {}, "edgekit", _COMPLETE, instruction))
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(arguments: list[str]) -> int:
     # Errors can come before the command has parsed its own options: look for them by hand.
     output = Output(json="--json" in arguments, verbosity=1 if "-v" in arguments else 0)
+    code, error = _attempt(arguments, output)
+    if error is not None:
+        try:
+            output.failure(error, code)
+        except (OSError, OutputError, SystemExit):  # rich exits where a pipe is broken
+            # There is nobody to tell but by the exit code.
+            discard(sys.stdout)
+            discard(sys.stderr)
+    return code
+
+
+def _attempt(arguments: list[str], output: Output) -> tuple[int, EdgekitError | None]:
+    """Run a command; return its exit code, and the error that is to be shown, if there is one."""
     try:
-        with group.make_context("edgekit", list(arguments), default_map=_defaults(arguments)) as context:
+        with group.make_context(
+            "edgekit", list(arguments), obj=output, default_map=_defaults(arguments)
+        ) as context:
             group.invoke(context)
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return stop.exit_code, None
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
-        return UsageError.exit_code
+        output.say(error.format_message())
+        return UsageError.exit_code, None
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "edgekit"
-        output.failure(UsageError(error.format_message(), f"{where} --help"), UsageError.exit_code)
-        return UsageError.exit_code
+        return UsageError.exit_code, UsageError(error.format_message(), f"{where} --help")
     except (KeyboardInterrupt, click.Abort):
-        output.failure(EdgekitError("interrupted"), INTERRUPTED)
-        return INTERRUPTED
+        return _InterruptedError.exit_code, _InterruptedError("interrupted")
     except EdgekitError as error:
-        output.failure(error, error.exit_code)
-        return error.exit_code
+        return error.exit_code, error
     except BrokenPipeError:
         # The reader of our stdout has gone (`edgekit ... | head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        discard(sys.stdout)
+        return 0, None
     except Exception as error:
-        return _bug(output, error)
-    return 0
+        return _BUG, _bug(output, error)
+    return 0, None
 
 
-def _bug(output: Output, error: Exception) -> int:
+def _bug(output: Output, error: Exception) -> EdgekitError:
     import traceback
 
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(last.filename).name}:{last.lineno}"
-    said = EdgekitError(
+    output.detail("".join(traceback.format_exception(error)))
+    return EdgekitError(
         f"this is a bug in edgekit: {type(error).__name__} at {place}: {error}",
         "run again with -v and report what it prints",
     )
-    output.failure(said, _BUG)
-    if output.verbosity > 0:
-        traceback.print_exception(error)
-    return _BUG
 
 
 # Which option of which command takes its default from which key of edgekit.toml.
@@ -146,7 +190,6 @@ _FROM_SETTINGS = {
     "max_drop": "accuracy.max_drop",
     "board": "board.id",
     "port": "board.port",
-    "out": "build.out",
 }
 
 
@@ -155,6 +198,6 @@ def _defaults(arguments: list[str]) -> dict[str, Any]:
     name = next((word for word in arguments if not word.startswith("-")), None)
     if name is None or name in ("init", "demo", "doctor") or {"-h", "--help"} & set(arguments):
         return {}
-    found = settings.load(Path.cwd())
+    found = settings.load(Path())
     values = {option: found.get(key) for option, key in _FROM_SETTINGS.items()}
     return {name: {option: value for option, value in values.items() if value is not None}}

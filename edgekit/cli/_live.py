@@ -253,6 +253,7 @@ def summary(tally: Tally, device: "Device") -> dict[str, Any]:
         "schema": SCHEMA,
         "type": "summary",
         "ok": not tally.interrupted,
+        "error": None,
         "n": tally.n,
         "unit": tally.unit,
         "accuracy": tally.accuracy,
@@ -264,6 +265,7 @@ def summary(tally: Tally, device: "Device") -> dict[str, Any]:
         "frames_per_second": round(tally.frames_per_second, 2),
         "retransmissions": device.statistics.retransmissions,
         "resets": device.statistics.resets,
+        "reconnections": device.statistics.reconnections,
         "confusion": [[t, p, n] for (t, p), n in sorted(tally.confusion.items())],
     }
 
@@ -295,7 +297,8 @@ def print_summary(output: Output, tally: Tally, device: "Device") -> None:
     waited = f", {tally.paused:.1f} s of pauses left out" if tally.paused else ""
     output.text(
         f"\n{tally.n} frames in {tally.seconds:.2f} s{waited}: {tally.frames_per_second:.1f} frames/s, "
-        f"{statistics.retransmissions} retransmission(s), {statistics.resets} reset(s)"
+        f"{statistics.retransmissions} retransmission(s), {statistics.resets} reset(s), "
+        f"{statistics.reconnections} reconnection(s)"
     )
 
 

@@ -1,5 +1,6 @@
 """Options that several commands share, and the types of their values."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,11 @@ from edgekit.errors import UsageError
 if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.cli._output import Output
-    from edgekit.contract import Contract
-    from edgekit.pipeline import ContractFlags
+    from edgekit.device.events import Note
+    from edgekit.pipeline import ContractFlags, Model
+
+
+_SIZE = re.compile(r"([0-9]{1,4})(?:x([0-9]{1,4}))?")
 
 
 class Numbers(click.ParamType[Any]):
@@ -25,11 +29,10 @@ class Numbers(click.ParamType[Any]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, ...]:
         """Return the numbers as floats."""
-        if isinstance(value, tuple | list):
-            return tuple(float(v) for v in value)
+        parts = value if isinstance(value, tuple | list) else str(value).replace(" ", "").split(",")
         try:
-            return tuple(float(part) for part in str(value).replace(" ", "").split(","))
-        except ValueError:
+            return tuple(float(part) for part in parts)
+        except (ValueError, OverflowError):
             self.fail(f"'{value}' is not a list of numbers such as 0.5,0.5,0.5", param, ctx)
 
 
@@ -44,10 +47,22 @@ class Size(click.ParamType[Any]):
         """Return (height, width)."""
         if isinstance(value, tuple):
             return value
-        parts = str(value).lower().split("x")
-        if len(parts) > 2 or not all(p.isascii() and p.isdigit() and 0 < int(p) <= 4096 for p in parts):
+        found = _SIZE.fullmatch(str(value).lower())
+        sides = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not (0 < sides[0] <= 4096 and 0 < sides[1] <= 4096):
             self.fail(f"'{value}' is not a size such as 32x32 (height x width, 1 to 4096)", param, ctx)
-        return int(parts[0]), int(parts[-1])
+        return sides
+
+
+class Real(click.FloatRange):
+    """A number in a range: click's own lets "nan" pass every limit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"'{value}' is not a number", param, ctx)
+        return number
 
 
 class Labels(click.ParamType[Any]):
@@ -62,18 +77,29 @@ class Labels(click.ParamType[Any]):
         if isinstance(value, tuple | list):
             return tuple(value)
         text = str(value)
-        try:
-            lines = Path(text).read_text("utf-8").splitlines() if Path(text).is_file() else None
-        except (OSError, UnicodeDecodeError) as error:
-            self.fail(f"cannot read labels from '{text}': {error}", param, ctx)
-        if lines is None:
-            if "," not in text:
-                self.fail(f"there is no file '{text}', and it is not a list such as cat,dog", param, ctx)
-            lines = text.split(",")
+        lines = self._lines(text, param, ctx) if "," not in text or _exists(text) else text.split(",")
         labels = tuple(line.strip() for line in lines if line.strip())
         if not labels:
             self.fail(f"'{text}' holds no labels", param, ctx)
         return labels
+
+    def _lines(self, path: str, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        try:
+            # Windows' editors begin UTF-8 files with a mark, which is no part of the first label.
+            return Path(path).read_text("utf-8-sig").splitlines()
+        except FileNotFoundError:
+            self.fail(f"there is no file '{path}', and it is not a list such as cat,dog", param, ctx)
+        except OSError as error:
+            self.fail(f"cannot read labels from '{path}': {error.strerror or error}", param, ctx)
+        except UnicodeDecodeError as error:
+            self.fail(f"the labels in '{path}' are not UTF-8 text: {error}", param, ctx)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long for a path: it is a list
+        return False
 
 
 PATH = click.Path(path_type=Path)
@@ -83,6 +109,7 @@ FEW_FRAMES = 32
 board = click.option(
     "--board",
     envvar="EDGEKIT_BOARD",
+    show_envvar=True,
     default="host",
     show_default=True,
     metavar="ID|FILE",
@@ -91,12 +118,14 @@ board = click.option(
 port = click.option(
     "--port",
     envvar="EDGEKIT_PORT",
+    show_envvar=True,
     default=None,
     help="Serial port, pyserial URL, or `auto`. A virtual board needs none: edgekit starts it.",
 )
 model = click.option(
     "--model",
     envvar="EDGEKIT_MODEL",
+    show_envvar=True,
     type=PATH,
     default=None,
     help="The int8 .tflite.  [default: model.output of edgekit.toml]",
@@ -105,7 +134,8 @@ timeout = click.option(
     "--timeout",
     "timeout_s",
     envvar="EDGEKIT_TIMEOUT",
-    type=click.FloatRange(min=0.1),
+    show_envvar=True,
+    type=Real(min=0.1),
     metavar="SECONDS",
     default=10.0,
     show_default=True,
@@ -172,20 +202,43 @@ def past_the_line(via: str, board: "Board", port: str | None, count: int) -> boo
     return possible and (via == "files" or (via == "auto" and count > FEW_FRAMES))
 
 
+def is_named(parameter: str) -> bool:
+    """Return whether the user gave a parameter's value, by a flag or the environment."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+
+
+def noted(output: "Output") -> "Callable[[Note], None]":
+    """Return what shows a device's notes: restarts and reconnections always, its log lines under -v."""
+
+    def show(note: "Note") -> None:
+        if note.kind == "log":
+            output.detail(f"device: {note.text}")
+        else:
+            output.warn(note.text)
+
+    return show
+
+
 def firmware_folder(given: Path | None, board_id: str) -> Path:
     """Return where a board's firmware project stands: as given, else <build.out>/<board id>."""
-    base = settings.load(Path.cwd()).get("build.out")
+    base = settings.load(Path()).get("build.out")
     return given or Path(str(base or "build")) / board_id
 
 
-def warn_if_implied(output: "Output", contract: "Contract", name: str, flags: "ContractFlags") -> None:
+def warn_if_implied(output: "Output", model: "Model", flags: "ContractFlags") -> None:
     """Say what is assumed about pixels and labels of a model that carries no contract."""
-    if not contract.implied or flags.mean is not None or flags.std is not None:
+    from edgekit.contract import METADATA_NAME
+
+    if METADATA_NAME in model.graph.metadata:
         return
-    if contract.table is None:
-        output.warn(f"'{name}' carries no contract, and its input is no image: it takes int8 tensors only")
-    else:
-        output.warn(
-            f"'{name}' carries no contract: a pixel becomes pixel - 128, and the labels are "
-            f"{contract.labels[0]}..{contract.labels[-1]}; --mean, --std and --labels say otherwise"
-        )
+    agreed = model.contract
+    assumed = []
+    if agreed.table is None:
+        assumed.append("its input is no image, so it takes int8 tensors only")
+    elif flags.mean is None and flags.std is None:
+        assumed.append("a pixel becomes pixel - 128 (--mean and --std say otherwise)")
+    if flags.labels is None:
+        assumed.append(f"the labels are {agreed.labels[0]}..{agreed.labels[-1]} (--labels says otherwise)")
+    if assumed:
+        output.warn(f"'{model.path}' carries no contract: {', and '.join(assumed)}")

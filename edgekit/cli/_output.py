@@ -1,19 +1,23 @@
 """How commands speak: data on stdout, talk on stderr, one JSON object (or NDJSON lines) with --json."""
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = 1
+
+_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
+"""Text is printed as it is: a path may hold [brackets] and :colons:."""
 
 
 @dataclass(slots=True)
@@ -28,23 +32,30 @@ class Output:
     def talk(self, text: str) -> None:
         """Say something to a person; nothing under --quiet."""
         if self.verbosity >= 0:
-            print(printable(text), file=sys.stderr, flush=True)
+            self.say(text)
 
     def detail(self, text: str) -> None:
         """Say something only under --verbose."""
         if self.verbosity > 0:
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """Print on stderr; where that is lost, the work goes on."""
+        try:
             print(printable(text), file=sys.stderr, flush=True)
+        except OSError:
+            discard(sys.stderr)
 
     def warn(self, text: str) -> None:
         """Say what the user should know although the command goes on."""
         self.warnings.append(text)
         if not self.json and self.verbosity >= 0:
-            print(printable(f"warning: {text}"), file=sys.stderr, flush=True)
+            self.say(f"warning: {text}")
 
     def text(self, text: str) -> None:
         """Print the command's result for a person; nothing under --json."""
         if not self.json:
-            print(printable(text), flush=True)
+            _print(printable(text))
 
     def result(self, fields: Mapping[str, Any]) -> None:
         """Print the one JSON object that ends a command; nothing without --json."""
@@ -54,7 +65,7 @@ class Output:
     def event(self, fields: Mapping[str, Any]) -> None:
         """Print one line of JSON; nothing without --json."""
         if self.json:
-            print(json.dumps(fields, default=_plain, allow_nan=False), flush=True)
+            _print(json.dumps(fields, default=_plain, allow_nan=False))
 
     def failure(self, error: EdgekitError, exit_code: int) -> None:
         """Print an error, on stderr for a person and on stdout as JSON for a machine."""
@@ -68,9 +79,9 @@ class Output:
             )
             return
         console = self.console()
-        console.print(printable(f"error: {error.message}"), style="bold red", markup=False, highlight=False)
+        console.print(printable(f"error: {error.message}"), style="bold red", **_PLAIN)
         if error.hint:
-            console.print(printable(f"  try: {error.hint}"), markup=False, highlight=False)
+            console.print(printable(f"  try: {error.hint}"), **_PLAIN)
 
     def console(self) -> "Console":
         """Return rich's console on stderr; it honours NO_COLOR and whether there is a terminal."""
@@ -104,6 +115,25 @@ class Output:
         with Progress(*columns, console=self.console(), transient=True) as bar:
             task = bar.add_task(label, total=1.0)
             yield lambda fraction: bar.update(task, completed=fraction)
+
+
+def _print(text: str) -> None:
+    """Print on stdout. Raises BrokenPipeError if its reader has gone, OutputError if it cannot be written."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard(sys.stdout)
+        raise OutputError(
+            f"cannot write to stdout: {error.strerror or error}", "make room, or send it elsewhere"
+        ) from error
+
+
+def discard(stream: IO[str]) -> None:
+    """Send what a stream still holds, and all that follows, nowhere: it would fail again at the end."""
+    with contextlib.suppress(OSError, AttributeError):  # no file behind it, or no stream at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def printable(text: str) -> str:

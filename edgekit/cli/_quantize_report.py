@@ -8,6 +8,9 @@ from edgekit.cli._output import Output
 if TYPE_CHECKING:
     from edgekit.quantization import QuantizeReport
 
+_LABELS = 10
+"""So many are shown: a folder's class names stand in alphabetical order, a model's outputs perhaps not."""
+
 
 def render(output: Output, report: "QuantizeReport") -> None:
     """Print size, work, closeness, and accuracy of float and int8 side by side."""
@@ -16,6 +19,9 @@ def render(output: Output, report: "QuantizeReport") -> None:
     output.text(f"  {report.path}: {len(model.data):,} B (float {model.float_bytes:,} B)")
     output.text(f"  operators   {kinds}")
     output.text(f"  MACs        {'unknown' if model.macs is None else f'{model.macs:,}'}")
+    labels = model.contract.labels
+    more = f", ... ({len(labels)} in all)" if len(labels) > _LABELS else ""
+    output.text(f"  labels      {', '.join(labels[:_LABELS])}{more}")
     output.text(f"  calibrated  on {model.images} images, SNR {model.snr_db:.1f} dB")
     found = report.evaluation
     if found is None:

@@ -52,22 +52,21 @@ def command(
     \b
     Example: edgekit classify --board host --model model.tflite --input x.npy --output y.npy
     """
-    import io
-
     import numpy as np
 
     from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli._live import duration, spread
-    from edgekit.files import write_whole
+    from edgekit.files import check_writable
     from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
+    check_writable(target)
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
-        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+        _options.warn_if_implied(output, loaded, flags)
     direct = _options.past_the_line(via, opened, port, len(frames))
     image = None
     if port is None and opened.emulator is not None:
@@ -77,12 +76,15 @@ def command(
         answers = _through_files(output, loaded, opened, image, frames, timeout_s)
     else:
         with pipeline.open_device(
-            opened, port=port, model=loaded, image=image, timeout_s=timeout_s
+            opened,
+            port=port,
+            model=loaded,
+            image=image,
+            timeout_s=timeout_s,
+            on_note=_options.noted(output),
         ) as device:
             answers = _over_the_line(output, device, loaded.contract, frames)
-    packed = io.BytesIO()
-    np.save(packed, answers.scores)
-    write_whole(target, packed.getvalue())
+    _save(target, answers.scores)
     times = percentiles(answers.invoke)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
     if times is not None:
@@ -102,6 +104,7 @@ def command(
             "link": {"unit": "milliseconds", **spread(answers.link_ms)},
             "retransmissions": answers.retransmissions,
             "resets": answers.resets,
+            "reconnections": answers.reconnections,
         }
     )
 
@@ -117,6 +120,7 @@ class _Answers:
     link_ms: list[float] = field(default_factory=list)
     retransmissions: int = 0
     resets: int = 0
+    reconnections: int = 0
 
 
 def _over_the_line(
@@ -134,6 +138,7 @@ def _over_the_line(
             progress((number + 1) / len(frames))
     answers.retransmissions = device.statistics.retransmissions
     answers.resets = device.statistics.resets
+    answers.reconnections = device.statistics.reconnections
     return answers
 
 
@@ -155,26 +160,30 @@ def _through_files(
     return _Answers(found.scores, board.ticks.unit, "files", invoke)
 
 
+def _save(target: Path, scores: "NDArray[np.int8]") -> None:
+    import io
+
+    import numpy as np
+
+    from edgekit.files import write_whole
+
+    packed = io.BytesIO()
+    np.save(packed, scores)
+    write_whole(target, packed.getvalue())
+
+
 def load_frames(path: Path, contract: "Contract") -> "NDArray[np.uint8] | NDArray[np.int8]":
     """Read a .npy of frames and check it against the contract. Raises DataError."""
     import numpy as np
 
+    from edgekit.data.arrays import read_npy
     from edgekit.errors import DataError
 
-    try:
-        frames = np.load(path, allow_pickle=False, mmap_mode="r")
-    except OSError as error:
-        raise DataError(f"cannot read frames from '{path}': {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        # numpy's own words recommend unpickling.
-        raise DataError(
-            f"cannot read frames from '{path}': it is no .npy file of numbers", "write it with numpy.save"
-        ) from error
-    if not isinstance(frames, np.ndarray) or frames.dtype not in (np.uint8, np.int8):
-        found = getattr(frames, "dtype", "an archive")
-        raise DataError(f"'{path}' holds {found}", "store uint8 pixels or int8 tensors in one .npy")
+    frames = read_npy(path)
+    if frames.dtype not in (np.uint8, np.int8):
+        raise DataError(f"'{path}' holds {frames.dtype}", "store uint8 pixels or int8 tensors in one .npy")
     wanted = contract.frame_shape
-    if frames.shape[1:] == wanted[:-1] and wanted[-1] == 1:
+    if frames.shape[1:] == wanted[:-1] and wanted[-1:] == (1,):
         frames = frames[..., None]
     if frames.ndim == 0 or frames.shape[1:] != wanted:
         raise DataError(

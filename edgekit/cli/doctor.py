@@ -24,6 +24,7 @@ _EXTRAS = {
 @click.option(
     "--board",
     envvar="EDGEKIT_BOARD",
+    show_envvar=True,
     metavar="ID|FILE",
     help="The board to check for.  [default: board.id of edgekit.toml, else host]",
 )
@@ -58,7 +59,7 @@ def command(output: Output, board: str | None) -> None:
         check(f"extra '{extra}'", there, purpose, f'pip install "edgekit[{extra}]"')
     project = settings.Settings()
     try:
-        project = settings.load(Path.cwd())
+        project = settings.load(Path())
         there = project.path is not None
         check("project", there, settings.FILE_NAME if there else "no edgekit.toml here", "edgekit init")
     except ProjectError as error:

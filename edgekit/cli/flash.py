@@ -44,25 +44,37 @@ def command(
 
     from edgekit import board as boards
     from edgekit import emulator, flash, pipeline
+    from edgekit.errors import UsageError
     from edgekit.firmware import build
 
     opened = boards.load(board)
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
+    if no_build and (debug or compiler):
+        raise UsageError("--no-build takes the image as it is", "leave out --debug and --compiler")
     loaded = None
-    if model is not None and (model.exists() or not folder.is_dir()):
+    # The model of edgekit.toml may not be made yet; one that the user names must be there.
+    if model is not None and (_options.is_named("model") or model.exists() or not folder.is_dir()):
         flags = pipeline.ContractFlags(**stated)
         loaded = pipeline.load_model(model, flags)
-        _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+        _options.warn_if_implied(output, loaded, flags)
+    elif debug or any(map(_options.is_named, stated)):
+        raise UsageError(
+            f"without a model '{folder}' is built as it stands", "give --model with --debug and other choices"
+        )
     if loaded is not None and not no_build:
         pipeline.generate_project(loaded, opened, folder, debug=debug)
     with output.status("building"):
         image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
     with output.progress(f"flashing {opened.id}") as progress:
         flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
-    with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
+    with pipeline.open_device(
+        opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
+    ) as device:
         hello = device.hello
+    # What answers must be what was flashed, also where no model was given to compare it with.
+    hello.check({"model_digest": image.model_digest, "contract_digest": image.contract_digest})
     output.text(
         f"{opened.id} runs edgekit firmware {hello.firmware} ({hello.runtime}), "
         f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\n"

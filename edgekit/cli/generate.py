@@ -37,7 +37,7 @@ def command(
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
-    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    _options.warn_if_implied(output, loaded, flags)
     folder = _options.firmware_folder(target, opened.id)
     made = pipeline.generate_project(loaded, opened, folder, debug=debug)
     output.text(

@@ -18,7 +18,7 @@ from edgekit.cli._output import SCHEMA, Output
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
 @click.option(
     "--fps",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_options.Real(min=0.001),
     metavar="N",
     help="At most N frames a second, one at a time.",
 )
@@ -63,9 +63,11 @@ def command(
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
-    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    _options.warn_if_implied(output, loaded, flags)
     stream = pipeline.open_source(source, loaded.contract, count)
-    with pipeline.open_device(opened, port=port, model=loaded, timeout_s=timeout_s) as device:
+    with pipeline.open_device(
+        opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
+    ) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
         tally = _live.stream(
             output, device, loaded.contract, stream.frames, stream.labels, total=stream.total, fps=fps

@@ -1,13 +1,16 @@
 """`edgekit prove`: the same frames through the oracle and the device, every row compared."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
+
+if TYPE_CHECKING:
+    from edgekit.proof import Certificate
 
 
 @make_command(short_help="Prove that a board computes, bit for bit, what the oracle computes.")
@@ -19,7 +22,14 @@ from edgekit.cli._output import Output
     "--random", "random_count", type=click.IntRange(min=1), metavar="N", help="Prove on N random frames."
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="At most N of the images.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random frames.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Of the random frames.",
+)
 @click.option("-o", "--output", "target", type=_options.PATH, help="Write the certificate here too.")
 @_options.contract
 @_options.via
@@ -46,23 +56,24 @@ def command(
     \b
     Example: edgekit prove --board host --model model.tflite --random 200
     """
-    import json
-    from dataclasses import asdict
-
     from edgekit import board as boards
     from edgekit import pipeline, proof
     from edgekit.emulator import batch
     from edgekit.errors import UsageError
-    from edgekit.files import write_whole
+    from edgekit.files import check_writable
 
     if data is None and random_count is None:
         raise UsageError("no frames were named", "pass --data DATA or --random N")
     if data is not None and random_count is not None:
         raise UsageError("--data and --random were both given", "prove on one of them at a time")
+    if data is None and count is not None:
+        raise UsageError("--count limits the images of --data", "say how many with --random N alone")
+    if target is not None:
+        check_writable(target)
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
-    _options.warn_if_implied(output, loaded.contract, str(loaded.path), flags)
+    _options.warn_if_implied(output, loaded, flags)
     if data is not None:
         frames = pipeline.load_frames(data, loaded.contract, count)
     else:
@@ -74,7 +85,14 @@ def command(
         with output.status("building"):
             image = pipeline.build_image(loaded, opened)
     with (
-        pipeline.open_device(opened, port=port, model=loaded, image=image, timeout_s=timeout_s) as device,
+        pipeline.open_device(
+            opened,
+            port=port,
+            model=loaded,
+            image=image,
+            timeout_s=timeout_s,
+            on_note=_options.noted(output),
+        ) as device,
         output.progress(f"proving {len(frames)} frames") as progress,
     ):
         rows = None
@@ -90,6 +108,16 @@ def command(
             rows=rows,
             progress=progress,
         )
+    _show(output, certificate, target)
+
+
+def _show(output: Output, certificate: "Certificate", target: Path | None) -> None:
+    """Print a certificate, and write it to `target` if there is one."""
+    import json
+    from dataclasses import asdict
+
+    from edgekit.files import write_whole
+
     fields = asdict(certificate)
     if target is not None:
         text = json.dumps({"schema": 1, "type": "certificate", **fields}, indent=2, sort_keys=True)

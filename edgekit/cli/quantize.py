@@ -27,7 +27,7 @@ from edgekit.cli._output import Output
 @click.option("--trust-pickle", is_flag=True, help="Unpickle this file: it can run any code of its author.")
 @click.option(
     "--max-drop",
-    type=click.FloatRange(min=0),
+    type=_options.Real(min=0),
     metavar="POINTS",
     help="Points of top-1 that int8 may lose (exit 5).",
 )

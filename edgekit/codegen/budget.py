@@ -19,6 +19,8 @@ APPLICATION_RAM_BYTES = 2 * 1024
 """The application's own state beside its buffers."""
 CALL_FLASH_BYTES = 128
 """One step: its parameters and its call."""
+_PIECE_BYTES = 128
+"""What ek_app.c calls a unit."""
 _LARGEST = 3
 
 
@@ -84,12 +86,14 @@ class Budget:
 
 def estimate(generated: GeneratedModel, board: Board) -> Budget:
     """Return what the model needs on the board, in bytes."""
-    frames = board.build.frame_buffers * generated.contract.input_bytes
+    buffers, frame = board.build.frame_buffers, generated.contract.input_bytes
+    # Beside each frame the application keeps its answer, and a byte for each piece that has arrived.
+    beside = generated.contract.classes + -(-frame // _PIECE_BYTES)
     ram = (
         Part("arena", generated.plan.arena_bytes),
-        Part("frame buffers", frames),
+        Part("frame buffers", buffers * frame),
         Part("receive window", board.build.rx_window_bytes),
-        Part("application", APPLICATION_RAM_BYTES + generated.contract.classes),
+        Part("application", APPLICATION_RAM_BYTES + buffers * beside),
         Part("stack", board.build.stack_reserve_bytes),
     )
     flash = (

@@ -63,7 +63,8 @@ def load(
 
 
 def _load_weights(path: Path, kind: ModelKind, builder: str | None) -> tuple[Any, tuple[str, ...]]:
-    with _current_folder_first():
+    # Only what the user trusts may import modules that lie about in the current folder.
+    with _current_folder_first() if kind is ModelKind.PICKLED else contextlib.nullcontext():
         content = checkpoint.read(path, kind)
     module = checkpoint.find_module(content)
     if module is not None and builder is None:

@@ -94,7 +94,8 @@ def fit_once(real: float, limit: int, largest: int) -> tuple[int, int]:
 
     Raises:
         ValueError: `real` is not a finite number above 0 and below 2**30, the largest product does not fit
-            31 bits, or no multiplier gives the same answers (float64's own rounding meets ties of a scale such as 1/6).
+            31 bits, or no multiplier gives the same answers (float64's own rounding meets ties of a scale
+            such as 1/6).
     """
     if not (math.isfinite(real) and real > 0):
         raise ValueError(f"the multiplier {real} is not a finite number above 0")

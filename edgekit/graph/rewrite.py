@@ -1,5 +1,6 @@
 """Rewrites from graph to graph that every backend wants: PAD disappears into the convolution behind it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,11 @@ def fold_padding(graph: Graph) -> Graph:
 
     A convolution treats what lies outside its image as the zero point, which is what PAD writes.
     """
-    padding = {op.outputs[0]: op for op in graph.ops if _only_feeds_a_convolution(graph, op)}
+    readers: dict[int, list[Op]] = {}
+    for op in graph.ops:
+        for index in op.inputs:
+            readers.setdefault(index, []).append(op)
+    padding = {op.outputs[0]: op for op in graph.ops if _only_feeds_a_convolution(graph, op, readers)}
     folded: list[Op] = []
     dropped: set[int] = set()
     for op in graph.ops:
@@ -43,11 +48,13 @@ def covered(op: Op) -> tuple[int, ...]:
     return (*before, op.index)
 
 
-def _only_feeds_a_convolution(graph: Graph, op: Op) -> bool:
+def _only_feeds_a_convolution(graph: Graph, op: Op, readers: Mapping[int, Sequence[Op]]) -> bool:
     if op.kind != "PAD" or len(op.outputs) != 1 or op.outputs[0] in graph.outputs:
         return False
-    readers = [other for other in graph.ops for place in other.inputs if place == op.outputs[0]]
-    return len(readers) == 1 and readers[0].kind in _CONVOLUTIONS and readers[0].inputs[0] == op.outputs[0]
+    match readers.get(op.outputs[0], ()):
+        case [only]:
+            return only.kind in _CONVOLUTIONS and only.inputs[0] == op.outputs[0]
+    return False
 
 
 def _amounts(graph: Graph, op: Op) -> tuple[int, int, int, int] | None:

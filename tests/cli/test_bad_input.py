@@ -90,7 +90,7 @@ def test_values_above_one_are_shown_converted(cli: Callable, model: Path) -> Non
     [
         (np.zeros((2, 9, 9, 3), np.uint8), ("[9, 9, 3]", "[8, 8, 3]")),
         (np.zeros((2, 8, 8, 3), np.float32), ("float32",)),
-        (np.array([{}], dtype=object), ("cannot read",)),
+        (np.array([{}], dtype=object), ("does not unpickle",)),
     ],
 )
 def test_frames_that_do_not_fit(

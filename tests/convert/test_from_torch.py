@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.convert import float_model
+from edgekit.convert import checkpoint, float_model
 from edgekit.convert.load import load_model
+from edgekit.convert.model_kind import ModelKind
 from edgekit.errors import ModelError, UsageError
 
 BUILDER = "small_torch_net:build"
@@ -265,6 +266,7 @@ import sys
 sys.modules["torch"] = None
 from pathlib import Path
 from edgekit.convert.load import load_model
+from edgekit.convert.model_kind import ModelKind
 from edgekit.errors import MissingExtraError
 try:
     load_model(Path("a.pth"), builder="small_torch_net:build", size=(9, 12))
@@ -273,3 +275,22 @@ except MissingExtraError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "edgekit[torch]"' in done.stdout
+
+
+def test_the_current_folder_is_searched_for_modules_only_with_trust(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[bool] = []
+    read = checkpoint.read
+
+    def seen(path: Path, kind: ModelKind) -> Any:
+        searched.append(str(Path.cwd()) in sys.path)
+        return read(path, kind)
+
+    monkeypatch.setattr(checkpoint, "read", seen)
+    torch.save({"weight": torch.zeros(3)}, "plain.pt")
+    torch.save({"state_dict": {"weight": torch.zeros(3)}, "made": Made(folder / "made")}, "foreign.pt")
+    for name in ("plain.pt", "foreign.pt"):
+        with pytest.raises(UsageError, match="weights only"):
+            load_model(Path(name), trust_pickle=True, size=(8, 8))
+    assert searched == [False, True]

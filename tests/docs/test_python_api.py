@@ -2,36 +2,21 @@
 
 import inspect
 import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import documents
-import numpy as np
-import pytest
 
 import edgekit
-from edgekit import errors, resources
-from edgekit.data import digits
+from edgekit import errors
 
 PATH = documents.ROOT / "docs" / "reference" / "python-api.md"
 TEXT = PATH.read_text("utf-8")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with what the page says is there, and make it the current one."""
-    data = digits.load()
-    for name, indices in (("calibration", data.calibration), ("test", data.held_out)):
-        np.savez_compressed(
-            tmp_path / f"{name}.npz", images=data.pixels[indices], labels=data.labels[indices]
-        )
-    shutil.copy(resources.examples() / "digits" / "digits.onnx", tmp_path / "model.onnx")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_examples_run_in_order(folder: Path) -> None:
+def test_examples_run_in_order(folder: Path, write_digits: Callable[[Path], None]) -> None:
+    write_digits(folder)
     names: dict[str, Any] = {}
     examples = [block for block in documents.blocks(PATH) if block.language == "python"]
     assert len(examples) > 8

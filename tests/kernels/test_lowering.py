@@ -1,6 +1,7 @@
 """What the operators refuse: models they cannot run, and files that contradict themselves."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from tflite_builder import Node, Value, build, build_graph
 from edgekit import ops
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import tflite
+from edgekit.graph.ir import Graph, Op
+from edgekit.graph.rewrite import fold_padding
 from edgekit.ops.step import Step
 
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
@@ -368,3 +371,14 @@ def test_other_padding_stays(parts: dict[str, Any]) -> None:
 def test_padding_that_rescales_is_refused() -> None:
     with pytest.raises(UnsupportedOpError, match="equal"):
         steps(pad_and_conv(amounts=[[0, 0], [1, 1], [1, 1], [0, 0]], pad_out=OTHER))
+
+
+def test_many_paddings_take_no_longer_each_than_one() -> None:
+    """A hostile file has as many as it likes; comparing each with each would take minutes."""
+    count = 40_000
+    image = tflite.parse(plain("PAD", (2,), (2,), constant=[[0, 0]]))
+    source, amounts, _ = (image.tensor(i) for i in (0, 1, 2))
+    tensors = (amounts, *(replace(source, index=i + 1) for i in range(count + 1)))
+    pads = tuple(Op(i, "PAD", 1, (i + 1, 0), (i + 2,)) for i in range(count))
+    graph = Graph("g", tensors, pads, (1,), (count + 1,))
+    assert fold_padding(graph).ops == pads

@@ -34,6 +34,8 @@ def test_fits() -> None:
     parts = {part.name: part.bytes for part in found.ram.parts}
     assert parts["arena"] == generated.plan.arena_bytes
     assert parts["frame buffers"] == 2 * 192
+    # Two answers of 3 scores, and two frames of two pieces.
+    assert parts["application"] == budget.APPLICATION_RAM_BYTES + 2 * (3 + 2)
     assert (parts["receive window"], parts["stack"]) == (1024, 2048)
     assert found.ram.needed == sum(parts.values())
     flash = {part.name: part.bytes for part in found.flash.parts}

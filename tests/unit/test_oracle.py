@@ -39,6 +39,12 @@ def test_every_tensor_of_a_frame_is_kept() -> None:
             assert tensors[index].shape == graph.tensor(index).shape
 
 
+@pytest.mark.parametrize("name", [b"image", b"scores"])
+def test_names_that_are_not_utf_8_are_no_bug(name: bytes) -> None:
+    with pytest.raises(ModelError, match="UTF-8"):
+        Oracle(classifier().replace(name, b"\xff" * len(name)))
+
+
 def test_the_version_is_that_of_the_package() -> None:
     from importlib.metadata import version
 

@@ -52,5 +52,5 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: tuple[str, ...
 
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "edgekit.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ProjectError, match="cannot read"):
+    with pytest.raises(ProjectError, match="not UTF-8"):
         settings.load(tmp_path)

@@ -14,12 +14,11 @@ static void ek_average_pixel(const ek_pool_2d_params *params, const ek_pool_wind
     const int32_t row_stride = params->input_width * channels;
     const int32_t count = window->height * window->width;
     for (int32_t channel = 0; channel < channels; channel++) {
-        const int8_t *row = first + channel;
         int32_t sum = 0;
-        for (int32_t y = 0; y < window->height; y++, row += row_stride) {
-            const int8_t *value = row;
-            for (int32_t x = 0; x < window->width; x++, value += channels) {
-                sum += *value;
+        for (int32_t y = 0; y < window->height; y++) {
+            const int8_t *values = first + y * row_stride;
+            for (int32_t x = 0; x < window->width; x++) {
+                sum += values[x * channels + channel];
             }
         }
         output[channel] = ek_average_result(params, sum, count);

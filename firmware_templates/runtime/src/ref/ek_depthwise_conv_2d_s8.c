@@ -23,21 +23,22 @@ static inline int8_t ek_depthwise_result(const ek_depthwise_conv_2d_params *para
 static void ek_depthwise_four(const ek_depthwise_conv_2d_params *params,
                               const ek_depthwise_view *view, int32_t channel, int8_t *output) {
     const int32_t channels = params->input_channels;
-    const int8_t *weights = params->weights + channel;
-    const int8_t *row = view->data + channel;
+    int32_t weight = channel;
     int32_t acc0 = params->bias[channel];
     int32_t acc1 = params->bias[channel + 1];
     int32_t acc2 = params->bias[channel + 2];
     int32_t acc3 = params->bias[channel + 3];
-    for (int32_t y = 0; y < params->filter_height; y++, row += view->row_stride) {
-        const int8_t *values = row;
+    for (int32_t y = 0; y < params->filter_height; y++) {
+        int32_t value = y * view->row_stride + channel;
         for (int32_t x = 0; x < params->filter_width; x++) {
+            const int8_t *values = view->data + value;
+            const int8_t *weights = params->weights + weight;
             acc0 += values[0] * weights[0];
             acc1 += values[1] * weights[1];
             acc2 += values[2] * weights[2];
             acc3 += values[3] * weights[3];
-            values += view->column_stride;
-            weights += channels;
+            value += view->column_stride;
+            weight += channels;
         }
     }
     output[channel] = ek_depthwise_result(params, channel, acc0);
@@ -50,15 +51,14 @@ static void ek_depthwise_one(const ek_depthwise_conv_2d_params *params,
                              const ek_depthwise_view *view, int32_t in_channel, int32_t channel,
                              int8_t *output) {
     const int32_t channels = params->input_channels * params->depth_multiplier;
-    const int8_t *weights = params->weights + channel;
-    const int8_t *row = view->data + in_channel;
+    int32_t weight = channel;
     int32_t acc = params->bias[channel];
-    for (int32_t y = 0; y < params->filter_height; y++, row += view->row_stride) {
-        const int8_t *value = row;
+    for (int32_t y = 0; y < params->filter_height; y++) {
+        int32_t value = y * view->row_stride + in_channel;
         for (int32_t x = 0; x < params->filter_width; x++) {
-            acc += *value * *weights;
+            acc += view->data[value] * params->weights[weight];
             value += view->column_stride;
-            weights += channels;
+            weight += channels;
         }
     }
     output[channel] = ek_depthwise_result(params, channel, acc);

@@ -12,12 +12,12 @@ void ek_mean_s8(const ek_mean_params *params, const int8_t *input, int8_t *outpu
     for (int32_t outer = 0; outer < params->outer; outer++) {
         int32_t i = 0;
         for (; i + 4 <= inner; i += 4) {
-            const int8_t *values = input + i;
             int32_t sum0 = params->bias;
             int32_t sum1 = params->bias;
             int32_t sum2 = params->bias;
             int32_t sum3 = params->bias;
-            for (int32_t j = 0; j < params->reduced; j++, values += inner) {
+            for (int32_t j = 0; j < params->reduced; j++) {
+                const int8_t *values = input + j * inner + i;
                 sum0 += values[0];
                 sum1 += values[1];
                 sum2 += values[2];
@@ -29,10 +29,9 @@ void ek_mean_s8(const ek_mean_params *params, const int8_t *input, int8_t *outpu
             *output++ = ek_mean_result(params, sum3);
         }
         for (; i < inner; i++) {
-            const int8_t *value = input + i;
             int32_t sum = params->bias;
-            for (int32_t j = 0; j < params->reduced; j++, value += inner) {
-                sum += *value;
+            for (int32_t j = 0; j < params->reduced; j++) {
+                sum += input[j * inner + i];
             }
             *output++ = ek_mean_result(params, sum);
         }
