@@ -26,7 +26,7 @@ from edgekit.data import Dataset, camera
 from edgekit.device.client import Device
 from edgekit.device.events import Note
 from edgekit.device.transport import SocketTransport, Transport
-from edgekit.emulator import RunningBoard
+from edgekit.emulator import RunningBoard, check_runnable
 from edgekit.errors import DeviceError, ModelError, UsageError
 from edgekit.firmware import build, mlperf_tiny, project
 from edgekit.firmware.image import FirmwareImage

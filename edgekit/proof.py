@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -78,7 +78,7 @@ def prove(
         frames: uint8 pixels or int8 tensors [N, ...frame shape].
         traced: runs one frame in a debug build and returns the CRC-32 of each step's output, or None
             where there is no debug build; asked only after a difference.
-        rows: the scores of all frames, if the same firmware gave them another way than over the serial line.
+        rows: the scores [N, classes], if the device's firmware gave them another way than over its line.
         progress: told the fraction done.
 
     Raises:
@@ -87,7 +87,7 @@ def prove(
     oracle = Oracle(model.data)
     expected_digest = hashlib.sha256()
     answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
-    for number, scores in enumerate(answers):
+    for number, scores in zip(range(len(frames)), answers, strict=True):
         expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
         if not np.array_equal(expected.reshape(-1), scores):
             raise _difference(model, oracle, frames, number, expected.reshape(-1), scores, traced)

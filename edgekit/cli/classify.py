@@ -67,6 +67,7 @@ def command(
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
         _options.warn_if_implied(output, loaded, flags)
+    direct = _options.past_the_line(via, opened, port, len(frames))
     image = None
     if port is None and opened.emulator is not None:
         with output.status("building"):

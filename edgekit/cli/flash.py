@@ -49,11 +49,13 @@ def command(
     from dataclasses import asdict
 
     from edgekit import board as boards
-    from edgekit import flash, pipeline
+    from edgekit import emulator, flash, pipeline
     from edgekit.errors import UsageError
     from edgekit.firmware import build
 
     opened = boards.load(board)
+    if opened.emulator is not None:
+        emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
     if no_build and (debug or compiler):
         raise UsageError("--no-build takes the image as it is", "leave out --debug and --compiler")

@@ -79,6 +79,7 @@ def command(
     else:
         assert random_count is not None
         frames = proof.random_frames(loaded.contract, random_count, seed)
+    direct = _options.past_the_line(via, opened, port, len(frames))
     image = None
     if port is None and opened.emulator is not None:
         with output.status("building"):
@@ -95,10 +96,10 @@ def command(
         output.progress(f"proving {len(frames)} frames") as progress,
     ):
         rows = None
-        if image is not None and _options.past_the_line(via, opened, port, len(frames)):
+        if image is not None and direct:
             # The board has answered over its line; the same image takes the frames past it.
             found = batch.run(image, opened, frames, loaded.contract.classes, timeout_s=timeout_s)
-            rows = iter(found.scores)
+            rows = found.scores
         certificate = proof.prove(
             device,
             loaded,

@@ -47,11 +47,12 @@ def check(image: FirmwareImage, board: Board, code: int | None, words: str) -> N
     """
     if code is None:
         return
+    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
     said = f":\n{words}" if words else " without a word"
     emulated = in_qemu(board)
     if code in _CRASHES or (code == qemu.FAULT_EXIT if emulated else code > 0):
         raise FaultError(
-            f"the firmware on '{board.id}' has crashed (exit code {code}){said}",
+            f"the firmware on '{board.id}' has crashed ({how}){said}",
             f"the tool addr2line with `-e {image.path}` names the source line of an address",
         )
     if code > 0:
