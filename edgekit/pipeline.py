@@ -227,6 +227,7 @@ def open_line(
     if port is not None or target.emulator is None:
         yield port or "auto"
         return
+    check_runnable(target)
     if image is None:
         image = installed_image(target, protocol)
     _check_protocol(image, protocol)

@@ -67,7 +67,7 @@ def prove(
     frames: Frames,
     *,
     traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None] = lambda _: None,
-    rows: Iterable[NDArray[np.int8]] | None = None,
+    rows: NDArray[np.int8] | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
     """Run every frame on the device and on the oracle and compare the rows.

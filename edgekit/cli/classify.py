@@ -72,7 +72,7 @@ def command(
     if port is None and opened.emulator is not None:
         with output.status("building"):
             image = pipeline.build_image(loaded, opened)
-    if image is not None and _options.past_the_line(via, opened, port, len(frames)):
+    if image is not None and direct:
         answers = _through_files(output, loaded, opened, image, frames, timeout_s)
     else:
         with pipeline.open_device(
