@@ -47,6 +47,7 @@ def test_odd_values_are_usage_errors(
     done = cli(*arguments, "--model", model)
     assert done.code == 2, done.out + done.err
     assert words in done.err
+    assert "  try: " in done.err
 
 
 @pytest.mark.parametrize("size", ["0x0", "32x", "9" * 5000, "-1", "٣٢", "1x2x3", "5000"])
