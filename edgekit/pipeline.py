@@ -74,7 +74,7 @@ def load_model(path: Path | str, flags: ContractFlags | None = None) -> Model:
     """
     path = Path(path)
     content = tflite.read_bytes(path)
-    graph = tflite.parse(content, path.stem)
+    graph = tflite.parse_file(content, path)
     agreed = _with_flags(graph, contract.of(graph), flags or ContractFlags())
     return Model(path, content, graph, agreed, model_digest(graph))
 

@@ -65,6 +65,10 @@ def load(folder: Path) -> Settings:
 
 def _check(path: Path, root: dict[str, object]) -> dict[str, Value]:
     schema = root.pop("schema", None)
+    if schema is None:
+        raise ProjectError(
+            f"'{path}' does not say its schema", f"write `schema = {SCHEMA}` at its top, before any section"
+        )
     if schema != SCHEMA:
         raise ProjectError(
             f"'{path}' has schema {schema!r}; this edgekit reads schema {SCHEMA}",

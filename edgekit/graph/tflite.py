@@ -27,7 +27,15 @@ def read(path: Path) -> Graph:
     Raises:
         ModelError: the file cannot be read, is not a .tflite, or is damaged.
     """
-    return parse(read_bytes(path), path.stem)
+    return parse_file(read_bytes(path), path)
+
+
+def parse_file(data: bytes, path: Path) -> Graph:
+    """Read `data`, the content of `path`, whose name stands in every error. Raises ModelError."""
+    try:
+        return parse(data, path.stem)
+    except ModelError as error:
+        raise type(error)(f"'{path}': {error.message}", error.hint, error.details) from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -57,7 +65,7 @@ def parse(data: bytes, name: str = "model") -> Graph:
     """
     if data[4:8] != schema.IDENTIFIER:
         what, hint = recognise.describe(data)
-        raise ModelError(f"'{name}' is not a .tflite model; it looks like {what}", hint)
+        raise ModelError(f"this is not a .tflite model; it looks like {what}", hint)
     model = FlatBuffer(data).root()
     version = model.uint32(schema.ModelSlot.VERSION)
     if version != schema.VERSION:

@@ -38,7 +38,7 @@ def test_values_are_read(tmp_path: Path) -> None:
         ("schema = 1\n[input]\nmean = [true]\n", ("input.mean", "numbers")),
         ("schema = 1\n[accuracy]\nmax_drop = true\n", ("accuracy.max_drop",)),
         ("schema = 2\n", ("schema 2",)),
-        ("", ("schema None",)),
+        ("", ("does not say its schema", "schema = 1")),
         ("schema = \n", ("not valid TOML",)),
         ("schema = 1\nmodel = 3\n", ("model",)),
     ],
