@@ -249,7 +249,8 @@ def _picture(
     facts.add_row("link", f"{prediction.link_s * 1e3:.2f} ms")
     facts.add_row("speed", f"{tally.frames_per_second:.1f} frames/s")
     whole = Table.grid(padding=(0, 3))
-    whole.add_row(_thumbnail(frame), Group(words, "", facts))
+    bgr = contract.preprocess is not None and contract.preprocess.color == "bgr"
+    whole.add_row(_thumbnail(frame[..., ::-1] if bgr else frame), Group(words, "", facts))
     return whole
 
 

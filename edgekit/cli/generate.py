@@ -18,7 +18,7 @@ from edgekit.cli._output import Output
 @_options.mlperf_model
 @_options.mlperf_vendor
 @_options.contract
-@click.argument("model", type=_options.PATH, required=False)
+@click.argument("model", envvar="EDGEKIT_MODEL", type=_options.PATH, required=False)
 def command(
     output: Output,
     board: str,
