@@ -57,7 +57,7 @@ class RunningBoard:
         The socket is closed when the board is turned off.
 
         Raises:
-            FaultError: the firmware that ran until now has crashed: to start it again would hide that.
+            FaultError: the firmware that ran in QEMU until now has crashed.
             ToolError: the image cannot be run, or QEMU has ended by itself.
         """
         self.close()
@@ -91,7 +91,7 @@ class RunningBoard:
         return self._qemu.start(self._board, self._image.path, arguments, errors, inherit=(line.fileno(),))
 
     def check(self) -> None:
-        """Say how the firmware ended, if it did so by itself and not in order.
+        """Say how firmware in QEMU ended, if it did so by itself and not in order.
 
         Raises:
             FaultError: it crashed; the message has what it said of its registers.

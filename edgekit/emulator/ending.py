@@ -14,7 +14,8 @@ _LAST_LINES = 20
 _LAST_BYTES = 65536
 # QEMU warns of every board whose network is not connected to anything.
 _NO_NETWORK = re.compile(r"qemu-system-\S+: warning: nic \S+ has no peer")
-_CRASHES = tuple(-s for s in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))
+_LOCKED_UP = -signal.SIGABRT
+"""QEMU gives up on a Cortex-M that crashes inside its handler of crashes."""
 
 
 def in_qemu(board: Board) -> bool:
@@ -33,7 +34,11 @@ def last_lines(errors: IO[bytes]) -> str:
 
 
 def check(image: FirmwareImage, board: Board, code: int | None, words: str) -> None:
-    """Say how the firmware ended, if it did so by itself and not in order.
+    """Say how firmware in QEMU ended, if it did so by itself and not in order.
+
+    A process that ends is a board that resets: whoever opens its line again starts it again, and it is the
+    client that gives up. In QEMU the firmware itself can say that it crashed, and where; starting it again
+    would hide that. If somebody kills QEMU, that is a reset too.
 
     Args:
         image: what ran.
@@ -45,14 +50,12 @@ def check(image: FirmwareImage, board: Board, code: int | None, words: str) -> N
         FaultError: the firmware crashed.
         ToolError: QEMU, or the firmware's files, failed.
     """
-    if code is None:
+    if code is None or not in_qemu(board):
         return
-    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
     said = f":\n{words}" if words else " without a word"
-    emulated = in_qemu(board)
-    if code in _CRASHES or (code == qemu.FAULT_EXIT if emulated else code > 0):
+    if code in (qemu.FAULT_EXIT, _LOCKED_UP):
         raise FaultError(
-            f"the firmware on '{board.id}' has crashed ({how}){said}",
+            f"the firmware on '{board.id}' has crashed{said}",
             f"the tool addr2line with `-e {image.path}` names the source line of an address",
         )
     if code > 0:

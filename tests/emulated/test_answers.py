@@ -65,7 +65,7 @@ def test_a_small_model_past_the_serial_line(
     # Where the clock's tick falls is all that may differ.
     difference = first.invoke_ticks.astype(np.int64) - second.invoke_ticks.astype(np.int64)
     assert np.abs(difference).max() <= 2 * 40
-    assert 1000 < first.invoke_ticks.min() < first.invoke_ticks.max() < 2_000_000
+    assert 1000 < first.invoke_ticks.min() <= first.invoke_ticks.max() < 2_000_000
     assert 100 < first.stack_bytes < target.build.stack_reserve_bytes
 
 
