@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Frame = NDArray[np.generic]
 
 # Picture, label, bar and score fit into 80 columns, and all of it into 24 lines.
+_BEST_ON_A_LINE = 3
 _BAR = 20
 _THUMBNAIL = 32
 _REDRAW_S = 1 / 12
@@ -204,9 +205,11 @@ def real_scores(prediction: "Prediction", contract: "Contract") -> list[float]:
 
 def _line(prediction: "Prediction", truth: int | None, contract: "Contract", tally: Tally) -> str:
     said = "" if truth is None else f"  ({'right' if truth == prediction.index else contract.labels[truth]})"
-    score = real_scores(prediction, contract)[prediction.index]
+    scores = real_scores(prediction, contract)
+    best = sorted(range(len(scores)), key=lambda i: (i != prediction.index, -scores[i]))[:_BEST_ON_A_LINE]
+    shown = ", ".join(f"{contract.labels[i]} {scores[i]:.3f}" for i in best)
     return (
-        f"[{tally.n:5}] {prediction.label:16} {score:7.3f}{said:14}  "
+        f"[{tally.n:5}] {shown:32}{said:10}  "
         f"invoke {duration(prediction.invoke_ticks, tally.unit)}  link {prediction.link_s * 1e3:.2f} ms"
     )
 
