@@ -370,8 +370,14 @@ def check_preprocess(preprocess: Preprocess, shape: tuple[int, ...]) -> None:
         )
     for name, values in (("mean", preprocess.mean), ("std", preprocess.std)):
         if len(values) != channels:
-            raise UsageError(f"{name} has {len(values)} value(s) for {channels} channel(s)")
+            raise UsageError(
+                f"{name} has {len(values)} value(s) for {channels} channel(s)",
+                "give one value per channel, or one for all",
+            )
     if any(not math.isfinite(v) for v in preprocess.mean) or any(
         not (math.isfinite(v) and v > 0) for v in preprocess.std
     ):
-        raise UsageError(f"mean {preprocess.mean} must be finite and std {preprocess.std} above 0")
+        raise UsageError(
+            f"mean {preprocess.mean} must be finite and std {preprocess.std} above 0",
+            "give the values that the model was trained with, in units of 0..1",
+        )

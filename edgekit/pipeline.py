@@ -93,7 +93,8 @@ def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
     elif flags.color or flags.mean or flags.std or flags.resize:
         raise UsageError(
             f"the model's input {list(base.input_shape)} is not an image: "
-            "--color, --resize, --mean and --std do not apply"
+            "--color, --resize, --mean and --std do not apply",
+            "leave them out, here and in edgekit.toml",
         )
     made = contract.for_graph(
         graph, preprocess=preprocess, labels=flags.labels or base.labels, oracle=base.oracle

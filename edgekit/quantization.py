@@ -95,7 +95,10 @@ def quantize(
     if tested is not None:
         tested.check_labels(source.classes)
     if max_drop is not None and (tested is None or tested.labels is None):
-        raise DataError("the evaluation data has no labels, so no accuracy can be compared")
+        raise DataError(
+            "the evaluation data has no labels, so no accuracy can be compared",
+            "give one folder per class, or .npz with `labels`",
+        )
     frames = data.frames(images, preprocess, source.size, limit=limit, on_broken=broken)
     recipe = Recipe(preprocess, chosen, limit, allow_random)
     made = to_int8(source, frames.pixels, recipe, progress=progress)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     Frame = NDArray[np.generic]
 
-_BAR = 24
-_THUMBNAIL = 48
+# Picture, label, bar and score fit into 80 columns, and all of it into 24 lines.
+_BAR = 20
+_THUMBNAIL = 32
 _REDRAW_S = 1 / 12
 _CONFUSION_CLASSES = 24
 
@@ -203,7 +204,7 @@ def _picture(
     tally: Tally,
     total: int | None,
 ) -> "RenderableType":
-    from rich.columns import Columns
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -227,7 +228,10 @@ def _picture(
     facts.add_row("invoke", duration(prediction.invoke_ticks, tally.unit))
     facts.add_row("link", f"{prediction.link_s * 1e3:.2f} ms")
     facts.add_row("speed", f"{tally.frames_per_second:.1f} frames/s")
-    return Columns([_thumbnail(frame), words, facts], padding=(0, 3))
+    whole = Table.grid(padding=(0, 3))
+    bgr = contract.preprocess is not None and contract.preprocess.color == "bgr"
+    whole.add_row(_thumbnail(frame[..., ::-1] if bgr else frame), Group(words, "", facts))
+    return whole
 
 
 def _thumbnail(frame: "Frame") -> "RenderableType":

@@ -15,7 +15,7 @@ from edgekit.cli._output import Output
 @click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
 @_options.contract
-@click.argument("model", type=_options.PATH, required=False)
+@click.argument("model", envvar="EDGEKIT_MODEL", type=_options.PATH, required=False)
 def command(
     output: Output,
     board: str,

@@ -11,7 +11,7 @@ from edgekit.cli._output import Output
 
 @make_command(short_help="Show a model's layers, work and memory, against the boards.")
 @click.option("--board", "board_ids", multiple=True, metavar="ID|FILE", help="Only against these boards.")
-@click.argument("model", type=_options.PATH)
+@click.argument("model", envvar="EDGEKIT_MODEL", type=_options.PATH)
 def command(output: Output, board_ids: tuple[str, ...], model: Path) -> None:
     """Show operators, shapes, MACs, weights, memory over time, and the fit on boards.
 

@@ -29,7 +29,9 @@ def load(path: Path, *, size: tuple[int, int] | None = None) -> OnnxModel:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"cannot read the model '{path}': {error.strerror or error}") from error
+        raise ModelError(
+            f"cannot read the model '{path}': {error.strerror or error}", "check the path"
+        ) from error
     return parse(raw, path.name, folder=path.parent, size=size)
 
 

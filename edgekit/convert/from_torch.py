@@ -107,7 +107,10 @@ def _build(builder: str) -> Any:
             "it must be callable without arguments and return a torch.nn.Module",
         ) from error
     if not isinstance(built, nn.Module):
-        raise ModelError(f"--builder '{builder}' returned a {type(built).__name__}, not a torch.nn.Module")
+        raise ModelError(
+            f"--builder '{builder}' returned a {type(built).__name__}, not a torch.nn.Module",
+            "name a callable that makes and returns the network",
+        )
     return built
 
 

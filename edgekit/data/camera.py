@@ -35,7 +35,7 @@ def frames(number: int, preprocess: Preprocess, size: tuple[int, int]) -> Iterat
         while True:
             there, picture = camera.read()
             if not there:
-                raise DataError(f"camera {number} stopped delivering pictures")
+                raise DataError(f"camera {number} stopped delivering pictures", "is it still plugged in?")
             yield prepare(
                 np.ascontiguousarray(picture[:, :, ::-1]), size, preprocess.color, preprocess.resize
             )

@@ -44,7 +44,9 @@ def load(path: Path, *, labels: Sequence[str] | None = None, split: Split = Spli
     except FileNotFoundError as error:
         raise DataError(f"'{path}' does not exist", f"data can be {_KINDS}") from error
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror or error}") from error
+        raise DataError(
+            f"'{path}' cannot be read: {error.strerror or error}", "check the path and its permissions"
+        ) from error
 
 
 def _load_folder(path: Path, labels: tuple[str, ...] | None, split: Split) -> Dataset:

@@ -64,7 +64,10 @@ def open_image(path: Path) -> "PillowImage":
                 image.load()
                 return image.copy() if image.readonly else image
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
-        raise DataError(f"'{path}' is too large to decode safely: {error}") from error
+        raise DataError(
+            f"'{path}' is too large to decode safely: {error}",
+            "make it smaller, or skip such images with --on-broken skip",
+        ) from error
     except UnidentifiedImageError as error:
         raise DataError(
             f"'{path}' is not an image, or its beginning is damaged",

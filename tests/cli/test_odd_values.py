@@ -47,6 +47,7 @@ def test_odd_values_are_usage_errors(
     done = cli(*arguments, "--model", model)
     assert done.code == 2, done.out + done.err
     assert words in done.err
+    assert "  try: " in done.err
 
 
 @pytest.mark.parametrize("size", ["0x0", "32x", "9" * 5000, "-1", "٣٢", "1x2x3", "5000"])
@@ -176,3 +177,16 @@ def test_a_device_that_restarts_is_noted_and_the_run_completes(
     assert summary["reconnections"] > 0
     assert "opened again" in summary["warnings"][0]
     assert (summary["ok"], summary["error"]) == (True, None)
+
+
+@pytest.mark.parametrize("command", ["generate", "inspect", "prove --random 1 --model", "flash --model"])
+def test_a_flag_counts_more_than_the_environment_and_that_more_than_the_project_file(
+    cli: Callable, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = command.split()
+    bare = [word for word in words if word != "--model"]
+    Path("edgekit.toml").write_text('schema = 1\n[model]\noutput = "of-the-file.tflite"\n')
+    assert "of-the-file.tflite" in cli(*bare).err
+    monkeypatch.setenv("EDGEKIT_MODEL", "of-the-environment.tflite")
+    assert "of-the-environment.tflite" in cli(*bare).err
+    assert "of-the-flag.tflite" in cli(*words, "of-the-flag.tflite").err

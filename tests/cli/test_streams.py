@@ -1,5 +1,6 @@
 """Where a command's words go: full disks, closed pipes, poor encodings, shells that ask for completions."""
 
+import io
 import os
 import subprocess
 import sys
@@ -76,6 +77,27 @@ def test_shells_are_told_completions() -> None:
     asked = {"_EDGEKIT_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
     said = shell("edgekit", COMP_WORDS="edgekit generate --bo", **asked)
     assert said.stdout.split() == ["plain,--board"]
+
+
+def test_a_frame_is_drawn_in_its_colours_whatever_their_order_on_the_wire(model: Path) -> None:
+    from rich.console import Console
+
+    from edgekit import board, pipeline
+    from edgekit.cli import _live
+
+    image = pipeline.build_image(pipeline.load_model(model), board.load("host"))
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 255
+    with pipeline.open_device(board.load("host"), image=image) as device:
+        prediction = device.classify(red)
+    for color, frame in (("rgb", red), ("bgr", red[..., ::-1])):
+        agreed = pipeline.load_model(model, pipeline.ContractFlags(color=color)).contract
+        console = Console(record=True, force_terminal=True, color_system="truecolor", file=io.StringIO())
+        tally = _live.Tally(agreed.labels, "microseconds")
+        console.print(_live._picture(prediction, None, frame, agreed, tally, 1))
+        text = console.export_text(styles=True)
+        assert "38;2;255;0;0" in text
+        assert "38;2;0;0;255" not in text
 
 
 def test_an_error_is_told_with_the_warnings_before_it(
