@@ -2,7 +2,7 @@
 
     EDGEKIT_DATA=DIR python benchmarks/emulated.py [--json]
 
-Writes docs/reference/benchmarks-emulated.md. Every figure in it is exact: the same models, frames and
+Writes docs/reference/benchmarks.md. Every figure in it is exact: the same models, frames and
 compilers give the same page on any machine. Bar: all boards compute the same outputs.
 """
 
@@ -20,7 +20,7 @@ from edgekit import board, pipeline, proof
 from edgekit.bench.measure import measure
 from edgekit.bench.result import Bench
 
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks-emulated.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks.md"
 FRAMES = 10
 MODELS = {
     "ic01_resnet8_int8": "ResNet-8 (ic01), 12,501,632 MACs",
@@ -70,7 +70,7 @@ INTRODUCTION = """\
 # Benchmarks on emulated boards
 
 Made by `EDGEKIT_DATA=DIR python benchmarks/emulated.py`, which `make bench` runs too; one row by
-`edgekit bench --board ID MODEL`. The [other page](benchmarks.md) has the figures of the host.
+`edgekit bench --board ID MODEL`. The [other page](benchmarks-host.md) has the figures of the host.
 
 Instructions are counted one by one in QEMU ([how](../how-to/count-instructions.md)): the same numbers on
 every machine. **They are not time.** QEMU has no pipeline, cache or wait states, and one Helium instruction

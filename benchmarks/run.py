@@ -1,9 +1,9 @@
-"""Run every benchmark and write docs/reference/benchmarks.md. `make bench` calls this.
+"""Run every benchmark and write docs/reference/benchmarks-host.md. `make bench` calls this.
 
     EDGEKIT_DATA=DIR python benchmarks/run.py [NAME ...]
 
 With names (startup, quantize, resnet8, link, emulated) only those run and no page is written, but for
-`emulated`, which has a page of its own: docs/reference/benchmarks-emulated.md.
+`emulated`, which has a page of its own: docs/reference/benchmarks.md.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
+PAGE = HERE.parent / "docs" / "reference" / "benchmarks-host.md"
 NAMES = ("startup", "quantize", "resnet8", "link", "emulated")
 
 
@@ -68,11 +68,11 @@ def render(found: dict[str, dict[str, Any]]) -> str:
         rows.append((text, f"{size['code']:,} B", "2,048 B", "link"))
     table = "".join(f"| {what} | {value} | {bar} | `{name}` |\n" for what, value, bar, name in rows)
     return (
-        "# Benchmarks\n\n"
+        "# Benchmarks on the host\n\n"
         "Made by `EDGEKIT_DATA=DIR make bench`; one of them by `python benchmarks/NAME.py`. Exact figures "
         "(rows, bytes, goodput on a\nvirtual clock) are the same everywhere; times are of the machine named "
         "here and of nothing else.\n"
-        "[Benchmarks on emulated boards](benchmarks-emulated.md) are a page of their own.\n\n"
+        "[Benchmarks on emulated boards](benchmarks.md) are a page of their own.\n\n"
         f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
         f"{resnet8['compiler']}\n\n"
         "| what | measured | bar | benchmark |\n|---|---|---|---|\n" + table
