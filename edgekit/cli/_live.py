@@ -315,11 +315,12 @@ def print_summary(output: Output, tally: Tally, device: "Device") -> None:
         ("invoke", percentiles(tally.invoke), tally.unit),
         ("link", percentiles(s * 1e6 for s in tally.link_s), "microseconds"),
     )
-    output.text(f"\n{'':10} {'min':>12} {'p50':>12} {'p95':>12} {'max':>12}")
+    width = max(12, len(duration(max(tally.invoke), tally.unit)))
+    output.text(f"\n{'':10} " + " ".join(f"{name:>{width}}" for name in ("min", "p50", "p95", "max")))
     for name, found, unit in rows:
         assert found is not None
         cells = (duration(v, unit) for v in (found.min, found.p50, found.p95, found.max))
-        output.text(f"{name:10} " + " ".join(f"{cell:>12}" for cell in cells))
+        output.text(f"{name:10} " + " ".join(f"{cell:>{width}}" for cell in cells))
     statistics = device.statistics
     waited = f", {tally.paused:.1f} s of pauses left out" if tally.paused else ""
     output.text(
