@@ -97,6 +97,7 @@ def command(
             "model_sha256": loaded.sha256,
             "model_digest": loaded.digest,
             "contract_digest": loaded.contract.digest(),
+            "compiler": None if image is None else image.compiler,
             "n": len(frames),
             "via": answers.via,
             "unit": answers.unit,

@@ -90,4 +90,6 @@ def command(
         f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\n"
         f"next: edgekit monitor --board {board}"
     )
-    output.result({"board": opened.id, "image": str(image.path), "hello": asdict(hello)})
+    output.result(
+        {"board": opened.id, "compiler": image.compiler, "image": str(image.path), "hello": asdict(hello)}
+    )

@@ -108,17 +108,18 @@ def command(
             rows=rows,
             progress=progress,
         )
-    _show(output, certificate, target)
+    # Of a board on a port nobody here knows who compiled its firmware.
+    _show(output, certificate, "unknown" if image is None else image.compiler, target)
 
 
-def _show(output: Output, certificate: "Certificate", target: Path | None) -> None:
+def _show(output: Output, certificate: "Certificate", compiler: str, target: Path | None) -> None:
     """Print a certificate, and write it to `target` if there is one."""
     import json
     from dataclasses import asdict
 
     from edgekit.files import write_whole
 
-    fields = asdict(certificate)
+    fields = asdict(certificate) | {"compiler": compiler}
     if target is not None:
         text = json.dumps({"schema": 1, "type": "certificate", **fields}, indent=2, sort_keys=True)
         write_whole(target, f"{text}\n".encode())

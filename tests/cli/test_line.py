@@ -70,6 +70,7 @@ def test_classify_writes_the_oracles_scores(cli: Callable, model: Path, frames: 
     assert done.json["unit"] == "microseconds"
     assert done.json["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert done.json["retransmissions"] == 0
+    assert done.json["compiler"]
     scores = np.load(target)
     assert scores.dtype == np.int8
     np.testing.assert_array_equal(scores, expected(model, frames))
@@ -123,6 +124,7 @@ def test_prove_prints_a_certificate(cli: Callable, model: Path, labelled: Path, 
     assert certificate["frames"] == certificate["rows_equal"] == 10
     assert certificate["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert "BUILTIN_REF" in certificate["oracle"]
+    assert certificate["compiler"]
     assert target.is_file()
     assert cli("prove", "--model", model, "--random", "25").code == 0
 
