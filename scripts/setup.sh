@@ -49,6 +49,11 @@ if ! [ -x .venv/bin/uv ]; then
   say 'installing uv, which installs the rest in parallel'
   .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
 fi
+# uv trusts a list of its own; a company's proxy is known to the machine's list, as pip uses it.
+if [ -z "${SSL_CERT_FILE:-}" ] && [ -r /etc/ssl/certs/ca-certificates.crt ]; then
+  SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+  export SSL_CERT_FILE
+fi
 VIRTUAL_ENV=$PWD/.venv
 export VIRTUAL_ENV
 say 'installing the packages of requirements.lock (about 600 MB to download the first time)'
