@@ -135,7 +135,7 @@ class ProofError(EdgekitError):
 
 
 class FaultError(EdgekitError):
-    """The firmware of a virtual board has crashed; its registers and last words are in the message."""
+    """Firmware in QEMU has crashed; its registers and last words are in the message."""
 
     exit_code = 13
     id = "fault"
