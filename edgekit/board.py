@@ -4,12 +4,12 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
 from edgekit import resources
-from edgekit.errors import ProjectError
+from edgekit.errors import ProjectError, UsageError
 from edgekit.toml_table import NAME, FactValue, Table, listed, nearest
 
 SCHEMA = 1
@@ -86,7 +86,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How the firmware is made."""
+    """How the firmware is made.
+
+    With an `sdk`, the vendor's tools build the firmware; compilers and flags are then those with which the
+    portable part alone is compiled and measured.
+    """
 
     template: str
     """Folder of firmware_templates/ with the port, main and build files."""
@@ -95,6 +99,7 @@ class Build:
     kernels: tuple[str, ...]
     """Folders of firmware_templates/runtime/src/, the preferred one first."""
     runtime: Runtime
+    """What is used unless the user chooses."""
     frame_buffers: int
     rx_window_bytes: int
     """How much of what the host sends the serial driver can hold while the firmware computes."""
@@ -103,6 +108,23 @@ class Build:
     """Programs to look for, in order; `ziglang` is the compiler inside the Python package."""
     cflags: tuple[str, ...]
     ldflags: tuple[str, ...]
+    runtimes: tuple[Runtime, ...] = (Runtime.COMPILED,)
+    """All that the board's template can do."""
+    optional_kernels: tuple[str, ...] = ()
+    """Kernel folders used only when the user asks: fast, but not bit for bit the oracle's."""
+    sdk: str = ""
+    """A module of edgekit.firmware.sdk; empty where edgekit compiles the firmware itself."""
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    """What the template and the SDK's module need to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """The camera on the board: `pins` maps a signal's name to its GPIO, -1 for one that is not there."""
+
+    sensor: str
+    xclk_hz: int
+    pins: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +186,58 @@ class Board:
     serial: Serial
     ticks: Ticks
     emulator: Emulator | None
+    camera: Camera | None = None
+    verified: str = ""
+    """Where and when the board was seen to work; empty: not yet verified on hardware."""
 
 
 def list_ids() -> tuple[str, ...]:
-    """Return the ids of the boards that come with edgekit, sorted."""
-    return tuple(sorted(p.stem for p in resources.boards().glob("*.toml") if NAME.fullmatch(p.stem)))
+    """Return the ids of the boards that come with edgekit, variants included, sorted."""
+    found = []
+    for stem in _stems():
+        found.append(stem)
+        variants = _root(resources.boards() / f"{stem}.toml").get("variant", {})
+        found += [f"{stem}_{name}" for name in variants] if isinstance(variants, dict) else []
+    return tuple(sorted(found))
+
+
+def _stems() -> list[str]:
+    return [p.stem for p in resources.boards().glob("*.toml") if NAME.fullmatch(p.stem)]
+
+
+def verification(board: Board) -> str:
+    """Return in a few words what shows that the board's firmware works."""
+    if board.emulator is not None:
+        if board.emulator.kind is EmulatorKind.NONE:
+            return "compiled and linked"
+        return "runs here"
+    return f"verified {board.verified}" if board.verified else "not yet verified on hardware"
+
+
+def choose(board: Board, *, runtime: str | None = None, kernels: str | None = None) -> Board:
+    """Return the board with another of its runtimes or kernel folders; None leaves what the file says.
+
+    Raises:
+        UsageError: the board has no such runtime or kernels.
+    """
+    build = board.build
+    if runtime is not None:
+        if runtime not in build.runtimes:
+            raise UsageError(
+                f"the board '{board.id}' has no runtime '{runtime}'", f"it has: {listed(build.runtimes)}"
+            )
+        build = replace(build, runtime=Runtime(runtime))
+    if kernels is not None:
+        if kernels not in (*build.kernels, *build.optional_kernels):
+            raise UsageError(
+                f"the board '{board.id}' has no kernels '{kernels}'",
+                f"it has: {listed((*build.kernels, *build.optional_kernels))}",
+            )
+        rest = (
+            build.kernels[build.kernels.index(kernels) + 1 :] if kernels in build.kernels else build.kernels
+        )
+        build = replace(build, kernels=(kernels, *rest))
+    return replace(board, build=build)
 
 
 def load(id_or_path: str | Path) -> Board:
@@ -187,15 +256,18 @@ def load(id_or_path: str | Path) -> Board:
                 "use a lower-case letter, then up to 31 of a-z, 0-9 and _",
             )
         return _read(path)
-    known = list_ids()
-    if text not in known:
-        raise ProjectError(f"there is no board '{text}'", nearest(text, known))
-    return _read(resources.boards() / f"{text}.toml")
+    for stem in sorted(_stems(), key=len, reverse=True):
+        path = resources.boards() / f"{stem}.toml"
+        if text == stem:
+            return _read(path)
+        if text.startswith(f"{stem}_") and text in list_ids():
+            return _read(path, variant=text.removeprefix(f"{stem}_"))
+    raise ProjectError(f"there is no board '{text}'", nearest(text, list_ids()))
 
 
-def _read(path: Path) -> Board:
+def _root(path: Path) -> dict[str, object]:
     try:
-        root = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise ProjectError(
             f"there is no board file '{path}'", f"known boards: {listed(list_ids())}"
@@ -204,16 +276,23 @@ def _read(path: Path) -> Board:
         raise ProjectError(f"'{path}' is not valid TOML: {error}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise ProjectError(f"cannot read the board file '{path}': {error}") from error
+
+
+def _read(path: Path, variant: str = "") -> Board:
+    root = _root(path)
+    if "variant" in root:
+        root = _with_variant(path, root, variant)
     top = Table(path, "", root)
     if top.integer("schema", 1, 1 << 16) != SCHEMA:
         raise ProjectError(
             f"'{path}' has schema {root['schema']}; this edgekit reads schema {SCHEMA}",
             "upgrade edgekit: pip install --upgrade edgekit",
         )
-    keys = {key.name for key in fields(Board)} - {"id", "path", "emulator"}
-    top.only("schema", *sorted(keys), optional=("emulator",))
+    optional = {"emulator", "camera", "verified"}
+    keys = {key.name for key in fields(Board)} - {"id", "path"} - optional
+    top.only("schema", *sorted(keys), optional=tuple(sorted(optional)))
     return Board(
-        id=path.stem,
+        id=f"{path.stem}_{variant}" if variant else path.stem,
         path=path,
         name=top.text("name", _LINE, "one line of text"),
         description=top.text("description", _LINE, "one line of text"),
@@ -224,7 +303,31 @@ def _read(path: Path) -> Board:
         serial=_serial(top.table("serial")),
         ticks=_ticks(top.table("ticks")),
         emulator=_emulator(top.table("emulator")) if "emulator" in root else None,
+        camera=_camera(top.table("camera")) if "camera" in root else None,
+        verified=top.text("verified", _LINE, "one line of text") if "verified" in root else "",
     )
+
+
+def _with_variant(path: Path, root: dict[str, object], name: str) -> dict[str, object]:
+    """Return the file's root with the tables of one variant laid over its own; without a name, unchanged."""
+    variants = Table(path, "", root).table("variant")
+    merged = {key: value for key, value in root.items() if key != "variant"}
+    for known in variants.value:
+        if not NAME.fullmatch(f"v{known}") or not NAME.fullmatch(f"{path.stem}_{known}"):
+            raise variants.wrong(known, "named with a-z, 0-9 and _, and short enough to be part of an id")
+    if name:
+        merged = _laid_over(merged, variants.table(name).value)
+    return merged
+
+
+def _laid_over(base: dict[str, object], over: dict[str, object]) -> dict[str, object]:
+    """Return `base` with the keys of `over`; a table is merged key by key, anything else replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _laid_over(below, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def _soc(table: Table) -> Soc:
@@ -261,20 +364,46 @@ def _region(table: Table) -> Region:
 
 
 def _build(table: Table) -> Build:
-    table.only(*(key.name for key in fields(Build) if key.name != "shared"), optional=("shared",))
+    optional = {"shared", "runtimes", "optional_kernels", "sdk", "facts"}
+    table.only(*(key.name for key in fields(Build) if key.name not in optional), optional=tuple(optional))
     templates = resources.firmware_templates()
     families = _folders(templates) - {"app", "runtime"}
+    folders = _folders(templates / "runtime" / "src")
+    sdks = {p.stem for p in (Path(__file__).parent / "firmware" / "sdk").glob("[a-z]*.py")}
+    runtime = Runtime(table.choice("runtime", Runtime))
+    runtimes = tuple(map(Runtime, table.choices("runtimes", Runtime))) if "runtimes" in table.value else ()
+    if runtimes and runtime not in runtimes:
+        raise table.wrong("runtime", f"one of runtimes ({listed(runtimes)})")
     return Build(
         template=table.choice("template", families),
         shared=table.choices("shared", families) if "shared" in table.value else (),
-        kernels=table.choices("kernels", _folders(templates / "runtime" / "src")),
-        runtime=Runtime(table.choice("runtime", Runtime)),
+        kernels=table.choices("kernels", folders),
+        runtime=runtime,
         frame_buffers=table.integer("frame_buffers", 1, 2),
         rx_window_bytes=table.integer("rx_window_bytes", 64, 1 << 20),
         stack_reserve_bytes=table.integer("stack_reserve_bytes", 256, 1 << 30),
         compilers=table.texts("compilers", _COMMAND, "names of programs, without folders", least=1),
         cflags=table.texts("cflags", _FLAG, "compiler flags without blanks, quotes or $"),
         ldflags=table.texts("ldflags", _FLAG, "linker flags without blanks, quotes or $"),
+        runtimes=runtimes or (runtime,),
+        optional_kernels=table.choices("optional_kernels", folders)
+        if "optional_kernels" in table.value
+        else (),
+        sdk=table.choice("sdk", sdks) if "sdk" in table.value else "",
+        facts=table.table("facts").facts() if "facts" in table.value else {},
+    )
+
+
+def _camera(table: Table) -> Camera:
+    table.only("sensor", "xclk_hz", "pins")
+    pins = table.table("pins")
+    for name in pins.value:
+        if not NAME.fullmatch(name):
+            raise pins.wrong(name, "named with a-z, 0-9 and _")
+    return Camera(
+        sensor=table.text("sensor", _LINE, "one line of text"),
+        xclk_hz=table.integer("xclk_hz", 1, _GIB),
+        pins={name: pins.integer(name, -1, 255) for name in pins.value},
     )
 
 

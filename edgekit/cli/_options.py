@@ -168,6 +168,27 @@ via = click.option(
     help="How frames reach the board: over its serial line, or, on an emulated board, past it through "
     f"files.  auto: files for more than {FEW_FRAMES} frames.",
 )
+runtime = click.option(
+    "--runtime",
+    type=click.Choice(["compiled", "tflm"]),
+    default=None,
+    help="How the network runs: as C of our own, or in TensorFlow Lite Micro.  [default: the board's]",
+)
+kernels = click.option(
+    "--kernels",
+    metavar="FOLDER",
+    default=None,
+    help="Which kernels are preferred, of those that the board has.  [default: the board's]",
+)
+sdk = click.option(
+    "--sdk",
+    "sdk_dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="EDGEKIT_SDK",
+    show_envvar=True,
+    default=None,
+    help="The vendor's SDK, for boards that need one.  [default: looked for in the usual places]",
+)
 labels = click.option(
     "--labels",
     type=Labels(),

@@ -7,21 +7,31 @@ from edgekit.cli._output import Output
 
 
 @make_command(short_help="List the boards, or show one.")
-@click.argument("board_id", metavar="[ID|FILE]", required=False)
-def command(output: Output, board_id: str | None) -> None:
-    """List every board, or show one board in full, with the programs it needs and how to get them.
+@click.argument("words", metavar="[show ID|FILE]", nargs=-1)
+def command(output: Output, words: tuple[str, ...]) -> None:
+    """List every board; or show one in full, with the programs it needs and how to get them.
+
+    A board that is "not yet verified on hardware" was proven up to the wire: its owner can verify it
+    with the command that `edgekit boards show` names.
 
     \b
     Examples: edgekit boards
-              edgekit boards mps3_an547
+              edgekit boards show xiao_esp32s3
     """
     from dataclasses import asdict
 
     from edgekit import board as boards
     from edgekit.cli._needs import needs
     from edgekit.emulator import runs_on
+    from edgekit.errors import UsageError
 
-    if board_id is not None:
+    if words:
+        board_id = words[-1]
+        if words[0] != "show" or len(words) != 2:
+            raise UsageError(
+                f"`edgekit boards {' '.join(words)}` is not understood",
+                f"say `edgekit boards show {board_id if board_id != 'show' else 'ID'}`",
+            )
         found = boards.load(board_id)
         for key, value in asdict(found).items():
             if isinstance(value, dict):
@@ -30,6 +40,9 @@ def command(output: Output, board_id: str | None) -> None:
                     output.text(f"  {name:20} {_show(inner)}")
             else:
                 output.text(f"{key:22} {_show(value)}")
+        output.text(f"{'verification':22} {boards.verification(found)}")
+        if found.emulator is None:
+            output.text(f"{'verify it':22} edgekit prove --board {board_id} --port auto --data DATA")
         rows = needs(found)
         output.text("needs:")
         for row in rows:
@@ -41,13 +54,21 @@ def command(output: Output, board_id: str | None) -> None:
         output.result({"board": asdict(found), "needs": [asdict(row) for row in rows]})
         return
     listed = [boards.load(name) for name in boards.list_ids()]
-    output.text(f"{'id':18} {'RAM':>10} {'flash':>10}  {'runtime':9} {'runs on':13} name")
+    output.text(f"{'id':24} {'RAM':>10} {'flash':>10}  {'runtimes':14} {'flashed by':11} {'state':28} name")
     for item in listed:
+        state = boards.verification(item)
         output.text(
-            f"{item.id:18} {_kib(item.memory.ram_bytes):>10} {_kib(item.memory.flash_bytes):>10}  "
-            f"{item.build.runtime:9} {runs_on(item):13} {item.name}"
+            f"{item.id:24} {_kib(item.memory.ram_bytes):>10} {_kib(item.memory.flash_bytes):>10}  "
+            f"{','.join(item.build.runtimes):14} {item.flash.method:11} {state:28} {item.name}"
         )
-    output.result({"boards": [asdict(item) | {"runs_on": runs_on(item)} for item in listed]})
+    output.result(
+        {
+            "boards": [
+                asdict(item) | {"runs_on": runs_on(item), "verification": boards.verification(item)}
+                for item in listed
+            ]
+        }
+    )
 
 
 def _kib(size: int) -> str:

@@ -11,10 +11,15 @@ from edgekit.cli._output import Output
 
 @make_command(short_help="Compile a firmware project into an image.")
 @_options.board
+@_options.sdk
 @click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
 @click.argument("folder", type=_options.PATH, required=False)
-def command(output: Output, board: str, compiler: str | None, folder: Path | None) -> None:
+def command(
+    output: Output, board: str, sdk_dir: Path | None, compiler: str | None, folder: Path | None
+) -> None:
     """Compile the firmware project in FOLDER (default: build/<board>), as `edgekit generate` wrote it.
+
+    Boards of vendors with an SDK are built by its tools, where they are present.
 
     \b
     Example: edgekit build build/host
@@ -27,7 +32,7 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
     opened = boards.load(board)
     folder = _options.firmware_folder(folder, opened.id)
     with output.status("building"):
-        image = build.build(folder, opened, compiler=compiler)
+        image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
     for part in layout.usage(image.sections, opened):
         share = part.used / part.available
         output.text(f"  {part.region:18} {part.used:>11,} of {part.available:>11,} B  {share:6.1%}")
@@ -41,6 +46,7 @@ def command(output: Output, board: str, compiler: str | None, folder: Path | Non
             "size_bytes": image.size_bytes,
             "compiler": image.compiler,
             "sections": {section.name: section.bytes for section in image.sections},
+            "parts": [asdict(part) for part in image.parts],
             "regions": [asdict(part) for part in layout.usage(image.sections, opened)],
             "model_digest": image.model_digest,
             "contract_digest": image.contract_digest,

@@ -1,7 +1,7 @@
 """`edgekit flash`: put the firmware on a board and check that it answers."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,12 +9,24 @@ from edgekit.cli import _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
+if TYPE_CHECKING:
+    from edgekit.board import Board
+
 
 @make_command(short_help="Generate, build and put the firmware on a board; check its answer.")
 @_options.board
 @_options.port
 @_options.model
 @click.option("--no-build", is_flag=True, help="Flash the image that is there, as it is.")
+@click.option(
+    "--model-only", is_flag=True, help="Write the .tflite alone to where stock firmware looks for it."
+)
+@click.option(
+    "--slot", type=click.IntRange(min=1), help="With --model-only: which place, if there are several."
+)
+@_options.runtime
+@_options.kernels
+@_options.sdk
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
 @_options.protocol
 @_options.mlperf_model
@@ -29,6 +41,11 @@ def command(
     port: str | None,
     model: Path | None,
     no_build: bool,
+    model_only: bool,
+    slot: int | None,
+    runtime: str | None,
+    kernels: str | None,
+    sdk_dir: Path | None,
     debug: bool,
     protocol: str,
     mlperf_model: str | None,
@@ -53,7 +70,12 @@ def command(
     from edgekit.errors import UsageError
     from edgekit.firmware import build
 
-    opened = boards.load(board)
+    opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
+    if model_only:
+        _model_only(output, opened, _options.require(model), port, slot)
+        return
+    if slot is not None:
+        raise UsageError("--slot is for --model-only")
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
@@ -73,7 +95,10 @@ def command(
         mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
         pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
     with output.status("building"):
-        image = build.load_image(folder) if no_build else build.build(folder, opened, compiler=compiler)
+        if no_build:
+            image = build.load_image(folder)
+        else:
+            image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
     with output.progress(f"flashing {opened.id}") as progress:
         flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
     if image.protocol == _mlperf.MLPERF_TINY:
@@ -93,3 +118,17 @@ def command(
     output.result(
         {"board": opened.id, "compiler": image.compiler, "image": str(image.path), "hello": asdict(hello)}
     )
+
+
+def _model_only(output: Output, board: "Board", model: Path, port: str | None, slot: int | None) -> None:
+    """Write a checked int8 model to the board, without firmware."""
+    from edgekit import flash, pipeline
+
+    loaded = pipeline.load_model(model)
+    with output.progress(f"writing the model to {board.id}") as progress:
+        flash.flash_model(loaded.data, board, port, lambda done, whole: progress(done / max(whole, 1)), slot)
+    output.text(
+        f"'{model}' ({len(loaded.data):,} B) is on {board.id}\n"
+        f"next: edgekit monitor --board {board.id} --protocol sscma"
+    )
+    output.result({"board": board.id, "model": str(model), "bytes": len(loaded.data), "slot": slot})

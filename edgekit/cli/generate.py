@@ -14,6 +14,8 @@ from edgekit.cli._output import Output
 @_options.board
 @click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.runtime
+@_options.kernels
 @_options.protocol
 @_options.mlperf_model
 @_options.mlperf_vendor
@@ -24,6 +26,8 @@ def command(
     board: str,
     target: Path | None,
     debug: bool,
+    runtime: str | None,
+    kernels: str | None,
     protocol: str,
     mlperf_model: str | None,
     mlperf_vendor: str,
@@ -40,7 +44,7 @@ def command(
     from edgekit import board as boards
     from edgekit import pipeline
 
-    opened = boards.load(board)
+    opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
     _options.warn_if_implied(output, loaded, flags)
@@ -62,6 +66,7 @@ def command(
             "model_digest": made.model_digest,
             "contract_digest": made.contract_digest,
             "debug": debug,
+            "runtime": opened.build.runtime.value,
             "protocol": protocol,
         }
     )

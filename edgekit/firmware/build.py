@@ -11,9 +11,9 @@ from pathlib import Path
 
 from edgekit import process, toolchain
 from edgekit.board import Board
-from edgekit.errors import DoesNotFitError, OutputError, ToolError
+from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
 from edgekit.files import locked, write_whole
-from edgekit.firmware import layout, manifest
+from edgekit.firmware import layout, manifest, sdk
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.project import defines, include_folders
 from edgekit.toolchain import Compiler
@@ -57,8 +57,11 @@ def build(
     compiler: str | None = None,
     cflags: Sequence[str] = (),
     jobs: int | None = None,
+    sdk_dir: Path | None = None,
 ) -> FirmwareImage:
     """Compile and link the project that `generate` wrote; return the image.
+
+    A board with an SDK is built by it: then compiler, flags and jobs are the SDK's own.
 
     Args:
         project_dir: a folder with an edgekit.json.
@@ -66,14 +69,22 @@ def build(
         compiler: a command to use instead of what `toolchain.find` would find.
         cflags: more flags, behind the board's, for compiler and linker: `-fsanitize=address,undefined`.
         jobs: compilers at a time; None means one per core.
+        sdk_dir: where the board's SDK is; None looks in the usual places.
 
     Raises:
+        UsageError: a compiler for a board that an SDK builds, or an SDK for one that has none.
         ToolError: no project, no compiler, or a source does not compile (with the compiler's last lines).
         DoesNotFitError: the linked firmware is larger than a region of the board, or its flash or RAM.
         OutputError: the folder cannot be written.
     """
     with locked(_checked(project_dir)):
         found = _project(project_dir, board)
+        if board.build.sdk:
+            if compiler or cflags:
+                raise UsageError(f"the board '{board.id}' is built by its SDK, with its own compiler")
+            return sdk.build(project_dir, found, board, sdk_dir)
+        if sdk_dir is not None:
+            raise UsageError(f"the board '{board.id}' is built without an SDK", "leave out --sdk")
         chosen = toolchain.find(board.soc.isa, board.build.compilers, compiler)
         return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
 

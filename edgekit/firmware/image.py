@@ -10,12 +10,36 @@ from typing import Any
 from edgekit.errors import ToolError
 from edgekit.files import write_whole
 from edgekit.firmware.layout import Section
+from edgekit.firmware.manifest import is_safe
 
 RECORD = "image.json"
 SCHEMA = 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file that goes to the board's flash at its own address."""
+
+    name: str
+    """What it is: `bootloader`, `partition table`, `app`, `model`."""
+    offset: int
+    """Where in flash, in bytes."""
+    path: Path
+    """Inside the image's folder."""
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, name: str, offset: int, path: Path) -> "Part":
+        """Describe a file. Raises ToolError where it cannot be read."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
+        return cls(name, offset, path, len(content), hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +62,14 @@ class FirmwareImage:
     """What it speaks on its serial line: a `Protocol` of edgekit.firmware.project."""
     sections: tuple[Section, ...] = ()
     """What takes memory, by address; empty for a board whose file lists no regions."""
+    parts: tuple[Part, ...] = ()
+    """All files that go to flash, by offset, `path` among them; empty where `path` is all there is."""
 
     def save(self) -> None:
         """Write the record beside the image. Raises OutputError."""
-        fields = {"schema": SCHEMA, **asdict(self), "path": self.path.name}
+        folder = self.path.parent
+        parts = [{**asdict(part), "path": part.path.relative_to(folder).as_posix()} for part in self.parts]
+        fields = {"schema": SCHEMA, **asdict(self), "path": self.path.name, "parts": parts}
         text = json.dumps(fields, indent=2, sort_keys=True) + "\n"
         write_whole(self.path.parent / RECORD, text.encode("utf-8"))
 
@@ -61,12 +89,13 @@ class FirmwareImage:
         except (OSError, ValueError, RecursionError) as error:
             raise ToolError(f"cannot read '{path}': {error}", _HINT) from error
         image = _checked(folder, path, fields)
-        try:
-            content = image.path.read_bytes()
-        except OSError as error:
-            raise ToolError(f"cannot read the image '{image.path}': {error.strerror}", _HINT) from error
-        if hashlib.sha256(content).hexdigest() != image.sha256:
-            raise ToolError(f"the image '{image.path}' is not the one that '{path}' describes", _HINT)
+        for file, digest in ((image.path, image.sha256), *((part.path, part.sha256) for part in image.parts)):
+            try:
+                content = file.read_bytes()
+            except OSError as error:
+                raise ToolError(f"cannot read the image '{file}': {error.strerror}", _HINT) from error
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise ToolError(f"the image '{file}' is not the one that '{path}' describes", _HINT)
         return image
 
 
@@ -86,6 +115,7 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
         "debug": bool,
         "protocol": str,
         "sections": list,
+        "parts": list,
     }
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ToolError(f"'{path}' is not a record of schema {SCHEMA}", _HINT)
@@ -102,6 +132,7 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
         values[key] = found
     values["path"] = folder / str(values["path"])
     values["sections"] = tuple(_section(path, entry) for entry in values["sections"])
+    values["parts"] = tuple(_part(path, entry) for entry in values["parts"])
     return FirmwareImage(**values)
 
 
@@ -115,3 +146,16 @@ def _section(path: Path, entry: object) -> Section:
         }:
             return Section(name, address, size, stored)
     raise ToolError(f"'{path}': sections is wrong", _HINT)
+
+
+def _part(path: Path, entry: object) -> Part:
+    match entry:
+        case {
+            "name": str(name),
+            "offset": int(offset),
+            "path": str(file),
+            "size_bytes": int(size),
+            "sha256": str(digest),
+        } if is_safe(file) and _DIGEST.fullmatch(digest) and offset >= 0 and size >= 0:
+            return Part(name, offset, path.parent / file, size, digest)
+    raise ToolError(f"'{path}': parts is wrong", _HINT)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgekit.board import Board
-from edgekit.errors import ProjectError, ToolError
+from edgekit.errors import ProjectError, ToolError, UsageError
 from edgekit.firmware.image import FirmwareImage
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -42,3 +42,32 @@ def flash(
             f"run `edgekit generate` and `edgekit build` for --board {board.id}",
         )
     importlib.import_module(f"edgekit.flash.{method}").flash(image, board, port, progress)
+
+
+def flash_model(
+    content: bytes,
+    board: Board,
+    port: str | None = None,
+    progress: Progress | None = None,
+    slot: int | None = None,
+) -> None:
+    """Write a model alone to where the firmware on a board looks for it: stock firmware, or ours with a slot.
+
+    Args:
+        content: the int8 .tflite.
+        board: its `flash.method` names the module.
+        port: where the board is; None lets the method find it.
+        progress: called during the work.
+        slot: which of several places, from 1; None means the first.
+
+    Raises:
+        UsageError: the board keeps no model apart from its firmware.
+        DoesNotFitError: the model is larger than its place.
+        FlashError: writing failed; what state the board is in is in the message.
+    """
+    method = importlib.import_module(f"edgekit.flash.{board.flash.method}")
+    if board.flash.method not in methods() or not hasattr(method, "flash_model"):
+        raise UsageError(
+            f"the board '{board.id}' keeps no model apart from its firmware", "leave out --model-only"
+        )
+    method.flash_model(content, board, port, progress, slot)

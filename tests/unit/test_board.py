@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgekit import board, resources
-from edgekit.errors import ProjectError
+from edgekit.errors import ProjectError, UsageError
 
 HOST = (resources.boards() / "host.toml").read_text("utf-8")
 
@@ -226,3 +226,33 @@ def test_a_file_cut_anywhere_is_an_error_or_a_board(tmp_path: Path) -> None:
             board.load(path)
         except ProjectError as error:
             assert str(path) in error.message
+
+
+def test_a_variant_is_laid_over_its_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, ESP32_LIKE + '\n[variant.big]\nname = "Big"\nmemory.flash_bytes = 77\n', "kit.toml")
+    monkeypatch.setenv("EDGEKIT_BOARDS", str(tmp_path))
+    assert board.list_ids() == ("kit", "kit_big")
+    plain, big = board.load("kit"), board.load("kit_big")
+    assert (big.id, big.name, big.memory.flash_bytes) == ("kit_big", "Big", 77)
+    assert big.memory.ram_bytes == plain.memory.ram_bytes
+    assert big.memory.regions == plain.memory.regions
+    with pytest.raises(ProjectError, match="no board 'kit_small'"):
+        board.load("kit_small")
+
+
+def test_a_board_is_used_with_another_of_its_runtimes() -> None:
+    xiao = board.load("xiao_esp32s3")
+    assert board.choose(xiao, runtime="tflm").build.runtime is board.Runtime.TFLM
+    assert board.choose(xiao) == xiao
+    with pytest.raises(UsageError, match="no runtime 'tflm'"):
+        board.choose(board.load("host"), runtime="tflm")
+    with pytest.raises(UsageError, match="no kernels 'fast'"):
+        board.choose(xiao, kernels="fast")
+
+
+def test_only_what_ran_counts_as_verified(tmp_path: Path) -> None:
+    assert board.verification(board.load("host")) == "runs here"
+    assert board.verification(board.load("arc_em9d")) == "compiled and linked"
+    assert board.verification(board.load("xiao_esp32s3")) == "not yet verified on hardware"
+    seen = board.load(write(tmp_path, ESP32_LIKE.replace("schema = 1", 'schema = 1\nverified = "in Bern"')))
+    assert board.verification(seen) == "verified in Bern"

@@ -24,6 +24,9 @@ LAYERS = (
 RESULT_TYPES = {
     ("firmware", "edgekit.codegen.generator"): {"GeneratedModel"},
     ("flash", "edgekit.firmware.image"): {"FirmwareImage"},
+    # A bootloader that talks over the serial port is talked to over the transports that devices have.
+    ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},
+    ("flash", "edgekit.device.ports"): {"Port", "choose", "list_ports", "matching"},
     ("emulator", "edgekit.firmware.image"): {"FirmwareImage"},
     ("inspection", "edgekit.codegen.planner"): {"MemoryPlan"},
     ("inspection", "edgekit.codegen.budget"): {"Budget"},

@@ -1,0 +1,1 @@
+#include "ek_port.h"
