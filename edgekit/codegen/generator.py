@@ -133,6 +133,10 @@ def _header(prefix: str, layout: Mapping[str, str]) -> str:
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
 /* Bytes and places inside the arena, which holds input, output, scratch and activations.
  * TABLES: 0 if the model takes no pixels, 1 if all channels share a table, else one per channel.
  * TABLE_IDENTITY: 1 if the table is pixel - 128, which needs no array. */
@@ -143,6 +147,29 @@ extern const uint8_t {prefix}_contract_digest[32];
 /* Runs the network once: reads the input in the arena, leaves the scores there, and destroys the input.
  * `arena` is {upper}_ARENA_BYTES long and 16-byte aligned. */
 void {prefix}_run(uint8_t *arena);
+
+/* What the application calls, whatever the runtime. This network needs no start and cannot fail: both are 0. */
+static inline int32_t {prefix}_init(uint8_t *arena) {{
+    (void)arena;
+    return 0;
+}}
+
+static inline uint8_t *{prefix}_input(uint8_t *arena) {{
+    return arena + {upper}_INPUT_OFFSET;
+}}
+
+static inline const int8_t *{prefix}_output(const uint8_t *arena) {{
+    return (const int8_t *)(arena + {upper}_OUTPUT_OFFSET);
+}}
+
+static inline int32_t {prefix}_invoke(uint8_t *arena) {{
+    {prefix}_run(arena);
+    return 0;
+}}
+
+#ifdef __cplusplus
+}}
+#endif
 
 #endif
 """

@@ -55,6 +55,7 @@ class ErrorCode(IntEnum):
     FRAME_CHECK = 8
     UNKNOWN_FRAME = 9
     NO_TRACE = 10
+    MODEL_FAILED = 11
 
 
 @dataclass(frozen=True, slots=True)

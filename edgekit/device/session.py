@@ -10,6 +10,7 @@ from edgekit.device import frame as wire
 from edgekit.device.events import Note, NoteKind, Result, Statistics
 from edgekit.device.frame import ErrorCode, PacketType
 from edgekit.device.hello import Hello
+from edgekit.device.model_failure import model_failure
 from edgekit.device.outbox import Outbox
 from edgekit.errors import DeviceError, UsageError
 
@@ -184,6 +185,8 @@ class Session:
                         "the firmware has no trace to show",
                         "run a frame first, on a debug build of the firmware",
                     )
+            case wire.Fault(code=ErrorCode.MODEL_FAILED):
+                raise model_failure(packet.offset)
             case wire.Fault():
                 self._reopen(f"the device refused a packet ({_name(packet.code)})", now)
 

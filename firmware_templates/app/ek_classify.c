@@ -14,7 +14,7 @@ static _Alignas(16) uint8_t arena[EK_MODEL_ARENA_BYTES];
 /* Raw pixels become the model's int8 input by the contract's table; tensors are taken as they are.
  */
 static void load_input(const uint8_t *frame, bool pixels) {
-    uint8_t *input = arena + EK_MODEL_INPUT_OFFSET;
+    uint8_t *input = ek_model_input(arena);
 #if EK_MODEL_TABLES > 0
     if (pixels) {
         size_t i = 0;
@@ -44,15 +44,19 @@ static void load_input(const uint8_t *frame, bool pixels) {
 }
 
 const int8_t *ek_app_classify(const uint8_t *frame, bool pixels, ek_app_times *times) {
+    times->failure = ek_model_init(arena);
+    if (times->failure != 0) {
+        return NULL;
+    }
     const uint64_t start = ek_port_ticks();
     load_input(frame, pixels);
     const uint64_t loaded = ek_port_ticks();
-    ek_model_run(arena);
+    times->failure = ek_model_invoke(arena);
     times->invoke = ek_port_ticks() - loaded;
     times->preprocess = loaded - start;
-    return ek_app_scores();
+    return times->failure == 0 ? ek_app_scores() : NULL;
 }
 
 const int8_t *ek_app_scores(void) {
-    return (const int8_t *)(arena + EK_MODEL_OUTPUT_OFFSET);
+    return ek_model_output(arena);
 }

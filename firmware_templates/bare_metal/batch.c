@@ -51,6 +51,9 @@ static void classify(int32_t frames, int32_t scores, bool pixels) {
     ek_app_times times;
     get(frames, frame, sizeof frame);
     const int8_t *found = ek_app_classify(frame, pixels, &times);
+    if (found == NULL) {
+        give_up("the network cannot be run");
+    }
     result.preprocess_ticks = times.preprocess;
     result.invoke_ticks = times.invoke;
     memcpy(result.scores, found, sizeof result.scores);

@@ -142,6 +142,27 @@ def test_refuses_chunks_out_of_range(device: SimulatedDevice, offset: int, count
     assert say(device, packet) == [Fault(1, offset, ErrorCode.BAD_RANGE)]
 
 
+def test_a_network_that_does_not_start(make_device: MakeDevice) -> None:
+    device = make_device(TEST_INPUT_BYTES=300, TEST_INIT_FAILS=3)
+    say(device, wire.encode_hello_request(1))
+    frame = FRAME[:300]
+    for sequence in (1, 2):
+        heard = say(device, chunk(sequence, 0, 1024, frame))
+        assert heard == [Ack(sequence, 0, 300), Fault(sequence, 3, ErrorCode.MODEL_FAILED)]
+    assert say(device, chunk(1, 0, 0, frame)) == [Fault(1, 0, ErrorCode.UNKNOWN_FRAME)]
+    assert hello_of(say(device, wire.encode_hello_request(2))).session == 2
+
+
+def test_a_run_that_fails_leaves_no_answer(make_device: MakeDevice) -> None:
+    device = make_device(TEST_INPUT_BYTES=300, TEST_INVOKE_FAILS=5)
+    say(device, wire.encode_hello_request(1))
+    frame = FRAME[:300]
+    assert say(device, chunk(1, 0, 1024, frame))[1:] == [Answer(1, 7, 7, expected_scores(frame))]
+    assert say(device, chunk(2, 0, 1024, frame))[1:] == [Fault(2, 5, ErrorCode.MODEL_FAILED)]
+    assert say(device, chunk(1, 0, 0, frame))[:1] == [Answer(1, 7, 7, expected_scores(frame))]
+    assert say(device, chunk(2, 0, 1024, frame))[1:] == [Answer(2, 7, 7, expected_scores(frame))]
+
+
 def test_the_last_chunk_may_be_short(make_device: MakeDevice) -> None:
     device = make_device(TEST_INPUT_BYTES=300)
     say(device, wire.encode_hello_request(1))

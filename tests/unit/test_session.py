@@ -345,6 +345,15 @@ def test_trace() -> None:
         session.feed(fault(ErrorCode.NO_TRACE, 4), 2.0)
 
 
+@pytest.mark.parametrize(("reason", "text"), [(3, "the arena is too small"), (77, "reason 77")])
+def test_a_network_that_does_not_run_is_not_asked_again(reason: int, text: str) -> None:
+    session = opened()
+    session.submit(FRAME, PIXELS, 0.0)
+    session.bytes_to_send(0.0)
+    with pytest.raises(DeviceError, match=f"does not run: {text}"):
+        session.feed(fault(ErrorCode.MODEL_FAILED, 0, reason), 0.1)
+
+
 def test_frames_must_fit_the_model() -> None:
     session = opened({16: number(0)})
     with pytest.raises(UsageError, match="3071 bytes"):

@@ -45,6 +45,7 @@ enum {
     FRAME_CHECK = 8,   /* the whole frame fails its check; send it again */
     UNKNOWN_FRAME = 9, /* asked for a frame of which nothing is here */
     NO_TRACE = 10,     /* not a debug build, or nothing has run yet */
+    MODEL_FAILED = 11, /* the network cannot be started or run; offset says why */
 };
 
 typedef struct {
@@ -182,11 +183,15 @@ static void run(const frame_buffer *frame) {
         send_error(FRAME_CHECK, frame->sequence, 0);
         return;
     }
+    ek_app_times times;
+    const int8_t *scores = ek_app_classify(frame->data, frame->type == CHUNK_PIXELS, &times);
+    if (scores == NULL) {
+        send_error(MODEL_FAILED, frame->sequence, (uint32_t)times.failure);
+        return;
+    }
     answer *result = &app.answers[app.next_answer];
     app.next_answer = (app.next_answer + 1u) % EK_FRAME_BUFFERS;
-    ek_app_times times;
-    memcpy(result->scores, ek_app_classify(frame->data, frame->type == CHUNK_PIXELS, &times),
-           sizeof result->scores);
+    memcpy(result->scores, scores, sizeof result->scores);
     result->invoke_ticks = times.invoke;
     result->preprocess_ticks = times.preprocess;
     result->sequence = frame->sequence;

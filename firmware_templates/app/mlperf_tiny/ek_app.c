@@ -164,15 +164,23 @@ static void db(word *rest) {
 
 /* A run overwrites its input, so each one begins by writing it again: the only work between the
  * timestamps beside the model's. */
-static void run(int32_t count) {
+static bool run(int32_t count) {
     ek_app_times times;
     for (int32_t i = 0; i < count; i++) {
-        (void)ek_app_classify(app.data, EK_MODEL_TABLES > 0, &times);
+        if (ek_app_classify(app.data, EK_MODEL_TABLES > 0, &times) == NULL) {
+            number_line("e-[The model failed: ", (uint32_t)times.failure, "]");
+            return false;
+        }
     }
+    return true;
 }
 
 static void results(void) {
     const int8_t *scores = ek_app_scores();
+    if (scores == NULL) {
+        line("e-[The model has not started]");
+        return;
+    }
     ek_put(&app.text, "m-results-[");
     for (size_t i = 0; i < EK_MODEL_OUTPUT_BYTES; i++) {
         ek_put(&app.text, i == 0 ? "" : ",");
@@ -195,11 +203,15 @@ static void infer(word *rest) {
         return;
     }
     number_line("m-warmup-start-", (uint32_t)warmup, "");
-    run(warmup);
+    if (!run(warmup)) {
+        return;
+    }
     line("m-warmup-done");
     number_line("m-infer-start-", (uint32_t)count, "");
     timestamp();
-    run(count);
+    if (!run(count)) {
+        return;
+    }
     timestamp();
     line("m-infer-done");
     results();

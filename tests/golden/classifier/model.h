@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Bytes and places inside the arena, which holds input, output, scratch and activations.
  * TABLES: 0 if the model takes no pixels, 1 if all channels share a table, else one per channel.
  * TABLE_IDENTITY: 1 if the table is pixel - 128, which needs no array. */
@@ -27,5 +31,28 @@ extern const int8_t ek_model_table[3][256];
 /* Runs the network once: reads the input in the arena, leaves the scores there, and destroys the input.
  * `arena` is EK_MODEL_ARENA_BYTES long and 16-byte aligned. */
 void ek_model_run(uint8_t *arena);
+
+/* What the application calls, whatever the runtime. This network needs no start and cannot fail: both are 0. */
+static inline int32_t ek_model_init(uint8_t *arena) {
+    (void)arena;
+    return 0;
+}
+
+static inline uint8_t *ek_model_input(uint8_t *arena) {
+    return arena + EK_MODEL_INPUT_OFFSET;
+}
+
+static inline const int8_t *ek_model_output(const uint8_t *arena) {
+    return (const int8_t *)(arena + EK_MODEL_OUTPUT_OFFSET);
+}
+
+static inline int32_t ek_model_invoke(uint8_t *arena) {
+    ek_model_run(arena);
+    return 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

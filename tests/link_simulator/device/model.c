@@ -3,6 +3,7 @@
 
 #include "model.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "ek_app.h"
@@ -31,7 +32,28 @@ static void fill_crc_table(void) {
     }
 }
 
-void ek_model_run(uint8_t *arena) {
+static bool started;
+
+int32_t ek_model_init(uint8_t *arena) {
+    (void)arena;
+    started = TEST_INIT_FAILS == 0;
+    return TEST_INIT_FAILS;
+}
+
+/* The output is in the place of the input, as a planner may do. */
+uint8_t *ek_model_input(uint8_t *arena) {
+    return started ? arena : NULL;
+}
+
+const int8_t *ek_model_output(const uint8_t *arena) {
+    return started ? (const int8_t *)arena : NULL;
+}
+
+int32_t ek_model_invoke(uint8_t *arena) {
+    static uint32_t runs;
+    if (++runs % 2 == 0 && TEST_INVOKE_FAILS != 0) {
+        return TEST_INVOKE_FAILS;
+    }
     uint32_t crc = ~0u;
     uint32_t low = 1;
     uint32_t high = 0;
@@ -56,4 +78,5 @@ void ek_model_run(uint8_t *arena) {
     ek_trace_step(0, (const int8_t *)arena, 4);
     ek_trace_step(1, (const int8_t *)arena, 8);
 #endif
+    return 0;
 }

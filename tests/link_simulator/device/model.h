@@ -19,9 +19,7 @@
 #endif
 
 #define EK_MODEL_ARENA_BYTES (TEST_INPUT_BYTES + TEST_OUTPUT_BYTES)
-#define EK_MODEL_INPUT_OFFSET 0
 #define EK_MODEL_INPUT_BYTES TEST_INPUT_BYTES
-#define EK_MODEL_OUTPUT_OFFSET 0 /* in the place of the input, as a planner may do */
 #define EK_MODEL_OUTPUT_BYTES TEST_OUTPUT_BYTES
 #define EK_MODEL_INPUT_RANK 4
 #define EK_MODEL_INPUT_SHAPE {1, 1, TEST_INPUT_BYTES / 3, 3}
@@ -34,6 +32,16 @@ extern const uint8_t ek_model_digest[32];
 extern const uint8_t ek_model_contract_digest[32];
 extern const int8_t ek_model_table[][256];
 
-void ek_model_run(uint8_t *arena);
+#ifndef TEST_INIT_FAILS
+#define TEST_INIT_FAILS 0 /* the reason that the network gives for not starting */
+#endif
+#ifndef TEST_INVOKE_FAILS
+#define TEST_INVOKE_FAILS 0 /* the reason that every second run fails with */
+#endif
+
+int32_t ek_model_init(uint8_t *arena);
+uint8_t *ek_model_input(uint8_t *arena);
+const int8_t *ek_model_output(const uint8_t *arena);
+int32_t ek_model_invoke(uint8_t *arena);
 
 #endif
