@@ -148,7 +148,7 @@ extern const uint8_t {prefix}_contract_digest[32];
  * `arena` is {upper}_ARENA_BYTES long and 16-byte aligned. */
 void {prefix}_run(uint8_t *arena);
 
-/* What the application calls, whatever the runtime. This network needs no start and cannot fail: both are 0. */
+/* What the application calls, whatever the runtime. This network cannot fail: both are 0. */
 static inline int32_t {prefix}_init(uint8_t *arena) {{
     (void)arena;
     return 0;

@@ -49,6 +49,12 @@ class Step:
     """The tensor that is written."""
     scratch_bytes: int = 0
     """Working memory for the time of the call, 16-byte aligned; the kernel gets NULL for 0."""
+    overlaps: tuple[int | None, ...] = ()
+    """For each of `inputs`, the distance in bytes at which the output may lie over it while it is read.
+
+    With a distance d, the call is right if the input begins at or behind the output's beginning + d (d may be
+    negative), as well as where the two do not touch at all. None, or nothing said: they must not touch. It is
+    a claim about the kernel of this step that a test must prove. Scratch never touches either."""
     macs: int = 0
     """Multiply-accumulates, the field's measure of work: padding taps count as TFLite counts them."""
 

@@ -32,7 +32,7 @@ extern const int8_t ek_model_table[3][256];
  * `arena` is EK_MODEL_ARENA_BYTES long and 16-byte aligned. */
 void ek_model_run(uint8_t *arena);
 
-/* What the application calls, whatever the runtime. This network needs no start and cannot fail: both are 0. */
+/* What the application calls, whatever the runtime. This network cannot fail: both are 0. */
 static inline int32_t ek_model_init(uint8_t *arena) {
     (void)arena;
     return 0;
