@@ -231,13 +231,13 @@ def test_ctrl_c_ends_the_run_and_stops_the_board() -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
-    said = [json.loads(line) for line in (*lines, *rest.splitlines())]
-    assert process.returncode == 130
+        lines += process.stdout.readlines()
+        assert process.wait(timeout=60) == 130
+    said = [json.loads(line) for line in lines]
     assert [line["type"] for line in said[:2]] == ["hello", "prediction"]
     assert [line["type"] for line in said[-2:]] == ["summary", "error"]
     assert said[-2]["ok"] is False
-    assert said[-2]["n"] == len(said) - 3
+    assert said[-2]["n"] - (len(said) - 3) in (0, 1)  # the last may have been counted, but not shown
     assert board.commands[-1] == "BREAK"
 
 
