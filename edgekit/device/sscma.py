@@ -250,7 +250,7 @@ class SscmaDevice:
         tag = next(self._tags)
         # \r ends a command; 1.0.x looks for \n first.
         line = f"AT+{tag}@{command}{'' if arguments is None else f'={arguments}'}\r\n".encode("ascii")
-        said = ""
+        said, restarted = "", False
         for sent in range(sends):
             self._unsent += line
             now = time.monotonic()
@@ -264,9 +264,15 @@ class SscmaDevice:
                         "update the board's firmware with SenseCraft",
                     )
                 said = self._tell(message) or said
+                restarted |= message.tag == _STARTING
             if time.monotonic() >= deadline:
                 break
         heard = f"; it said: {said}" if said else ""
+        if restarted:
+            raise DeviceError(
+                f"the board at {self._transport.name} restarted on '{command}'{heard}",
+                "its firmware may have no use for the model: see docs/how-to/stock-sscma-firmware.md",
+            )
         raise DeviceError(
             f"no answer from {self._transport.name} to '{command}' within {self._timeout_s:g} s{heard}",
             _SILENT_HINT,

@@ -139,6 +139,12 @@ def test_where_class_names_come_from(watch: Callable, model: Path) -> None:
     assert labels(SscmaBoard(info="")) == (["x", "y"], "edgekit.toml")
 
 
+def test_a_model_that_does_not_suit_the_firmware_is_warned_of(watch: Callable, model: Path) -> None:
+    done = watch(SscmaBoard(), "--model", model, "--count", 1, "--json")
+    assert done.code == 0
+    assert "height of 8 is no multiple of 32" in " ".join(done.json["warnings"])
+
+
 def test_names_of_a_hostile_board_cannot_steer_the_terminal(watch: Callable) -> None:
     info = stored({"name": "\x1b]0;owned\x07", "classes": ["\x1b[2J", "d\u202eog\r\n"]})
     done = watch(SscmaBoard(info=info), "--count", 1)

@@ -172,9 +172,7 @@ class SscmaBoard:
         self.sent_events += 1
         number, name = self.sent_events, str(self.running)
         if number in self.restart_at:
-            self.running = None
-            starting = self.message(1, "INIT@MODEL", 0, {}) + self.message(1, "INIT@ALGORITHM", 0, {})
-            return BOOT + (starting if self.tells_restart else b"")
+            return self.restart()
         if number == self.falls_silent_at:
             self.dead = True
             return b""
@@ -192,6 +190,12 @@ class SscmaBoard:
             data["image"] = base64.b64encode(self.picture).decode()
             data |= {} if self.generation == "2.0" else {"rotate": 90}
         return self.message(1, name, 0, data)
+
+    def restart(self) -> bytes:
+        """Return what it says when it starts anew."""
+        self.running = None
+        starting = self.message(1, "INIT@MODEL", 0, {}) + self.message(1, "INIT@ALGORITHM", 0, {})
+        return BOOT + (starting if self.tells_restart else b"")
 
     def message(self, kind: int, name: str, code: int, data: Any) -> bytes:
         """Return one message as it goes over the line."""

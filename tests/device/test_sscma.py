@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from device.sscma_device import BOOT, SscmaBoard, jpeg, on_pty, on_socket, on_tcp, stored
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.device import sscma, sscma_answers
@@ -146,6 +146,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.binary(max_size=60) | _JSON.map(lambda v: b"\r" + json.dumps(v).encode() + b"\n"), max_size=12
@@ -164,6 +165,7 @@ EVENT = ["count", "classes", "boxes", "points", "perf", "image", "width", "resol
 REPLY = ["models", "id", "type", "address", "size", "algorithm", "software", "hardware", "info", "classes"]
 
 
+@settings(deadline=None)
 @given(_JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(EVENT, _JSON)))
 def test_any_data_of_an_event_can_be_read(data: Any) -> None:
     found = sscma_answers.prediction(data)
@@ -172,6 +174,7 @@ def test_any_data_of_an_event_can_be_read(data: Any) -> None:
         assert all(abs(result.score) < 1e9 for result in found.results)
 
 
+@settings(deadline=None)
 @given(_JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(REPLY, _JSON)))
 def test_any_data_of_a_reply_can_be_read(data: Any) -> None:
     sscma_answers.device_identity(data, data, data)
@@ -216,6 +219,7 @@ def test_the_size_of_a_jpeg() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 600))
 def test_a_damaged_jpeg_is_a_jpeg_or_not_but_never_an_accident(noise: bytes, at: int) -> None:
     whole = jpeg()
@@ -283,7 +287,10 @@ def test_a_board_behind_a_socket() -> None:
     ],
     ids=lambda faults: next(iter(faults)),
 )
-def test_what_may_happen_on_the_way(generation: str, faults: dict[str, Any]) -> None:
+def test_what_may_happen_on_the_way(
+    generation: str, faults: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sscma, "_RESEND_S", 0.2)
     with opened(SscmaBoard(generation, **deepcopy(faults))) as device:
         begun = device.invoke(pictures=True)
         assert begun.arguments == {"1.0.x": 3, "2.0": 2}[generation]
@@ -358,10 +365,25 @@ def test_a_silent_board(command: str) -> None:
         pass
 
 
+def test_a_board_that_restarts_when_it_is_told_to_run_its_model() -> None:
+    """Firmware 2.0 does so if it has no algorithm for the model."""
+    board = SscmaBoard()
+    answer = board.answer
+
+    def restart(name: str, command: str, given: list[str]) -> bytes:
+        return board.restart() if command == "INVOKE" else answer(name, command, given)
+
+    board.answer = restart  # type: ignore[method-assign]
+    said = "restarted on 'INVOKE'; it said: .*INIT@"
+    with opened(board) as device, pytest.raises(DeviceError, match=said):
+        device._timeout_s = 0.3
+        device.invoke()
+
+
 def test_a_board_that_talks_without_end_but_does_not_answer() -> None:
     started = time.monotonic()
     board = SscmaBoard(silent=frozenset({"ID?"}), streams_already=True)
-    with pytest.raises(DeviceError, match="no answer"), opened(board, SHORT_S):
+    with pytest.raises(DeviceError, match="no answer"), opened(board, 0.3):
         pass
     assert time.monotonic() - started < LONG_S
 
