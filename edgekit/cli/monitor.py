@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import _mlperf, _options, _sscma
+from edgekit.cli import _mlperf, _options, _sscma, _sscma_view
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
@@ -86,7 +86,7 @@ def command(
     _sscma.check_options(protocol)
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
-    if protocol == _sscma.SSCMA:
+    if protocol == _sscma_view.SSCMA:
         _sscma.monitor(
             output,
             opened,

@@ -35,6 +35,7 @@ _BREAK_S = 2.0
 _PROBE_S = 3.0
 _REFUSALS = "AT"
 _STARTING = "INIT"
+_WRONG_ARGUMENTS = "wrong argu"
 _SERIAL = Serial(usb_ids=(), baud=921600, dtr=False, rts=False)
 _SILENT_HINT = (
     "does the board run Seeed's SSCMA firmware (Grove Vision AI V1 and SenseCAP A1101 have another)? "
@@ -174,8 +175,9 @@ class SscmaDevice:
         # changes nothing by it. What VER? says is a date of the build in both.
         try:
             reply = self._ask("INVOKE", f"-1,{alone}" if self._arguments == 2 else f"-1,0,{alone}")
-        except NotUnderstoodError:
-            if self._arguments == 3:
+        except NotUnderstoodError as error:
+            # 1.0.x says "wrong arguements", 2.0 "wrong arguments"; a damaged command would be "unknown".
+            if self._arguments == 3 or _WRONG_ARGUMENTS not in error.message:
                 raise
             reply = self._ask("INVOKE", f"-1,0,{alone}")
             self._arguments = 3
@@ -258,7 +260,7 @@ class SscmaDevice:
             while (message := self._next(until)) is not None:
                 if isinstance(message, Reply) and (message.tag, message.command) == (tag, command):
                     return message
-                if message.name == _REFUSALS and tag in str(message.data)[:500]:
+                if message.name == _REFUSALS and f"{tag}@" in str(message.data)[:500]:
                     raise NotUnderstoodError(
                         f"the firmware does not understand '{command}': {plain(str(message.data))}",
                         "update the board's firmware with SenseCraft",

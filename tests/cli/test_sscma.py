@@ -91,6 +91,13 @@ def test_text(watch: Callable) -> None:
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_grove_vision_ai_v2(watch: Callable, generation: str) -> None:
+    done = watch(SscmaBoard(generation), "--board", "grove_vision_ai_v2", "--count", 1, "--json")
+    assert done.code == 0, done.out
+    assert done.lines[0]["board"] == done.lines[-1]["board"] == "grove_vision_ai_v2"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_picture_that_is_replaced(watch: Callable, generation: str) -> None:
     board = SscmaBoard(generation)
     done = watch(board, "--count", 3, "--picture", "now.jpg", "--json")

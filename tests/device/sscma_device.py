@@ -104,7 +104,8 @@ class SscmaBoard:
             return self.refuse(unknown[self.generation])
         enough = len(given) >= known[command]
         if not enough or (self.generation == "1.0.x" and len(given) != known[command]):
-            return self.refuse(f"Command {name} got wrong arguments")
+            wrong = {"1.0.x": "wrong arguements.", "2.0": "wrong arguments"}
+            return self.refuse(f"Command {name} got {wrong[self.generation]}")
         self.commands.append(f"{command}{'=' if arguments else ''}{arguments}")
         return self.answer(name, command, given)
 

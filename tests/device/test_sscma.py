@@ -332,6 +332,15 @@ def test_a_board_without_a_model(generation: str) -> None:
             device.invoke()
 
 
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_firmware_without_a_model_runner(generation: str) -> None:
+    board = SscmaBoard(generation)
+    known = {name: n for name, n in board.arities().items() if name != "INVOKE"}
+    board.arities = lambda: known  # type: ignore[method-assign]
+    with opened(board) as device, pytest.raises(DeviceError, match="does not understand 'INVOKE'"):
+        device.invoke()
+
+
 @pytest.mark.parametrize("code", [c for c in CODES if c not in (1, 7)] + [99, -3])
 def test_each_code_has_a_name(code: int) -> None:
     with opened(SscmaBoard(codes={"INVOKE": [code]})) as device, pytest.raises(DeviceError) as raised:
