@@ -207,4 +207,13 @@ typedef struct {
 void ek_softmax_s8(const ek_softmax_params *params, const int8_t *input, int8_t *output,
                    void *scratch);
 
+/* Unary operators, element by element: the output of each input byte. May work in place. No scratch. */
+typedef struct {
+    int32_t size;
+    const int8_t *table; /* 256 entries, by the input's byte taken as unsigned */
+} ek_lookup_params;
+
+void ek_lookup_s8(const ek_lookup_params *params, const int8_t *input, int8_t *output,
+                  void *scratch);
+
 #endif
