@@ -1,10 +1,10 @@
 """Unary int8 operators as tables: what LiteRT's reference kernels give for each of the 256 inputs.
 
-Every function returns the outputs int8[256] for the inputs -128, ..., 127. A table is the whole operator, so that
-comparing it with the reference on all inputs is a proof for that quantisation (tests/kernels does).
+Every function returns the outputs int8[256] for the inputs -128, ..., 127. A table is the whole operator, so
+that comparing it with the reference on all inputs is a proof for that quantisation (tests/kernels does).
 
-Three arithmetics occur, each LiteRT's own: integers with two roundings (`rescaled`, `leaky`, `inverse_square_root`),
-16-bit fixed point (`hard_swish`), and float32 rounded once (`from_float`).
+Three arithmetics occur, each LiteRT's own: integers with two roundings (`rescaled`, `leaky`,
+`inverse_square_root`), 16-bit fixed point (`hard_swish`), and float32 rounded once (`from_float`).
 """
 
 import math
@@ -152,7 +152,7 @@ _ROOT_BITS = 20
 
 
 def _inverse_square_root(value: int) -> tuple[int, int]:
-    """Return (multiplier, shift) of 1 / sqrt(value), by five Newton steps in Q3.28 as TFLite does; value < 2**29."""
+    """Return (multiplier, shift) of 1 / sqrt(value), in five Newton steps on Q3.28, as TFLite does."""
     if value <= 1:
         return fixed_point.INT32_MAX, 0
     pairs = (31 - value.bit_length()) // 2 - 1

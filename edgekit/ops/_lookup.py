@@ -1,4 +1,4 @@
-"""What all unary operators share: the host computes the output of each of the 256 inputs, the device looks it up."""
+"""What unary operators share: the host computes the outputs of all inputs, the device looks them up."""
 
 from collections.abc import Callable
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernels import models, runner, weightless
+from kernels import models, runner, test_unary, weightless
 from tflite_builder import Node, Value, build, build_graph
 
 from edgekit import ops
@@ -17,6 +17,9 @@ CASES: dict[str, tuple[int, Callable[[np.random.Generator], bytes]]] = {
     "DEPTHWISE_CONV_2D": (250, models.depthwise_conv_2d),
     "FULLY_CONNECTED": (300, models.fully_connected),
     "ADD": (300, weightless.add),
+    "SUB": (200, weightless.sub),
+    "MUL": (300, weightless.mul),
+    "SQUARED_DIFFERENCE": (200, weightless.squared_difference),
     "MEAN": (200, weightless.mean),
     "AVERAGE_POOL_2D": (150, weightless.average_pool_2d),
     "MAX_POOL_2D": (150, weightless.max_pool_2d),
@@ -27,7 +30,7 @@ FREE = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 
 
 def test_every_operator_is_compared() -> None:
-    assert set(ops.supported()) == set(CASES) | FREE
+    assert set(ops.supported()) == set(CASES) | set(test_unary.CASES) | FREE
 
 
 @pytest.mark.parametrize("kind", CASES)

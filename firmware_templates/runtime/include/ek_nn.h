@@ -207,7 +207,8 @@ typedef struct {
 void ek_softmax_s8(const ek_softmax_params *params, const int8_t *input, int8_t *output,
                    void *scratch);
 
-/* Unary operators, element by element: the output of each input byte. May work in place. No scratch. */
+/* Unary operators, element by element: the output of each input byte. May work in place. No
+ * scratch. */
 typedef struct {
     int32_t size;
     const int8_t *table; /* 256 entries, by the input's byte taken as unsigned */
@@ -215,5 +216,50 @@ typedef struct {
 
 void ek_lookup_s8(const ek_lookup_params *params, const int8_t *input, int8_t *output,
                   void *scratch);
+
+/* MUL, SUB and SQUARED_DIFFERENCE of two tensors, or of a tensor and a constant, with broadcasting
+ * as in ADD. Each rounds twice: MUL its product, the others each operand (brought to twice the
+ * larger scale with 20 or 7 more bits) and the result. The output may lie over an operand that is
+ * not repeated. No scratch. */
+typedef struct {
+    const int8_t *constant; /* the constant operand of ek_..._constant_s8, else NULL */
+    int32_t constant_place; /* 0: it is the first operand, 1: the second */
+    int32_t size_0;
+    int32_t size_1;
+    int32_t size_2;
+    int32_t size_3;
+    int32_t input1_stride_0;
+    int32_t input1_stride_1;
+    int32_t input1_stride_2;
+    int32_t input1_stride_3; /* 0 or 1 */
+    int32_t input2_stride_0;
+    int32_t input2_stride_1;
+    int32_t input2_stride_2;
+    int32_t input2_stride_3; /* 0 or 1 */
+    int32_t input1_zero_point;
+    int32_t input1_multiplier; /* unused by MUL, as the shift */
+    int32_t input1_shift;
+    int32_t input2_zero_point;
+    int32_t input2_multiplier;
+    int32_t input2_shift;
+    int32_t output_zero_point;
+    int32_t output_multiplier;
+    int32_t output_shift;
+    int32_t activation_min;
+    int32_t activation_max;
+} ek_binary_params;
+
+void ek_mul_s8(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
+               int8_t *output, void *scratch);
+void ek_mul_constant_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+void ek_sub_s8(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
+               int8_t *output, void *scratch);
+void ek_sub_constant_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+void ek_squared_difference_s8(const ek_binary_params *params, const int8_t *input1,
+                              const int8_t *input2, int8_t *output, void *scratch);
+void ek_squared_difference_constant_s8(const ek_binary_params *params, const int8_t *input,
+                                       int8_t *output, void *scratch);
 
 #endif
