@@ -1,6 +1,6 @@
 """One module per TFLite builtin, named as the builtin: the folder listing is what is supported.
 
-Each has `lower(graph, op) -> Step`, which checks everything that C will rely on.
+Each has `lower(graph, op)`, which checks all that C will rely on and returns a `Step`, or one per output.
 """
 
 from importlib import import_module
@@ -15,22 +15,14 @@ from edgekit.ops.step import Step
 _NOT_OPERATORS = frozenset({"step"})
 
 _REPLACEMENTS = {
-    "BATCH_MATMUL": "FULLY_CONNECTED with constant weights",
     "DEQUANTIZE": "int8 input and output",
-    "GELU": "RELU or RELU6",
-    "HARD_SWISH": "RELU6",
-    "LEAKY_RELU": "RELU",
-    "PRELU": "RELU",
-    "LOGISTIC": "RELU6, or a classifier that ends before it",
-    "QUANTIZE": "int8 input and output, one scale on both sides",
     "REDUCE_MAX": "MAX_POOL_2D",
     "SUM": "MEAN",
-    "TANH": "RELU_N1_TO_1",
 }
 
 
 class _OperatorModule(Protocol):
-    def lower(self, graph: Graph, op: Op) -> Step: ...
+    def lower(self, graph: Graph, op: Op) -> Step | tuple[Step, ...]: ...
 
 
 def supported() -> tuple[str, ...]:
@@ -58,7 +50,8 @@ def lower(graph: Graph) -> tuple[Step, ...]:
             continue
         module = cast(_OperatorModule, import_module(f"{__name__}.{op.kind.lower()}"))
         try:
-            steps.append(module.lower(folded, op))
+            found = module.lower(folded, op)
+            steps += [found] if isinstance(found, Step) else found
         except UnsupportedOpError as error:
             refused.append((op, error.message))
     if refused:

@@ -262,4 +262,117 @@ void ek_squared_difference_s8(const ek_binary_params *params, const int8_t *inpu
 void ek_squared_difference_constant_s8(const ek_binary_params *params, const int8_t *input,
                                        int8_t *output, void *scratch);
 
+/* PRELU with constant slopes: operand 2 is `constant`. Rounds twice: input1's multiplier serves
+ * values from zero on, input2's the products below. May work in place. No scratch. */
+void ek_prelu_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                 void *scratch);
+
+/* TRANSPOSE, SLICE, STRIDED_SLICE, SPLIT and SPLIT_V: the output in order, from an input walked in
+ * any steps. May work in place where every stride reaches beyond the dimensions behind it. No
+ * scratch. */
+typedef struct {
+    int32_t start; /* element of the input where the walk begins */
+    int32_t size_0;
+    int32_t size_1;
+    int32_t size_2;
+    int32_t size_3;
+    int32_t size_4;
+    int32_t size_5;
+    int32_t stride_0; /* elements of the input, negative to walk backwards */
+    int32_t stride_1;
+    int32_t stride_2;
+    int32_t stride_3;
+    int32_t stride_4;
+    int32_t stride_5;
+} ek_strided_copy_params;
+
+void ek_strided_copy_s8(const ek_strided_copy_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+
+/* GATHER along the middle of [outer][size][inner]. No scratch. */
+typedef struct {
+    int32_t outer;
+    int32_t size;
+    int32_t inner;
+    int32_t count;
+    const int32_t *indices; /* count of them, 0 .. size - 1 */
+} ek_gather_params;
+
+void ek_gather_s8(const ek_gather_params *params, const int8_t *input, int8_t *output,
+                  void *scratch);
+
+/* CONCATENATION: for each of `outer`, one run of bytes from every part. No scratch. */
+typedef struct {
+    int32_t outer;
+    int32_t parts;
+    const int32_t *sizes;    /* bytes of each part's run; negative: the part is a constant */
+    int32_t total;           /* bytes of all runs */
+    const int8_t *constants; /* the constant parts, one behind the other, or NULL */
+} ek_concatenation_params;
+
+void ek_concatenation_s8(const ek_concatenation_params *params, const int8_t *const *inputs,
+                         int8_t *output, void *scratch);
+
+/* BATCH_MATMUL [rows][depth] by [depth][columns] of two activations. Rounds twice. A stride of 0
+ * repeats an operand along a batch dimension. No scratch. */
+typedef struct {
+    int32_t batch_0;
+    int32_t left_stride_0;
+    int32_t right_stride_0;
+    int32_t batch_1;
+    int32_t left_stride_1;
+    int32_t right_stride_1;
+    int32_t batch_2;
+    int32_t left_stride_2;
+    int32_t right_stride_2;
+    int32_t rows;
+    int32_t columns;
+    int32_t depth;
+    int32_t left_row_stride;
+    int32_t left_depth_stride;
+    int32_t right_depth_stride;
+    int32_t right_column_stride;
+    int32_t left_zero_point;
+    int32_t right_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+} ek_batch_matmul_params;
+
+void ek_batch_matmul_s8(const ek_batch_matmul_params *params, const int8_t *left,
+                        const int8_t *right, int8_t *output, void *scratch);
+
+/* RESIZE_NEAREST_NEIGHBOR: `rows` and `columns` say where each output row and column comes from. No
+ * scratch. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    const int32_t *rows;
+    const int32_t *columns;
+} ek_resize_nearest_neighbor_params;
+
+void ek_resize_nearest_neighbor_s8(const ek_resize_nearest_neighbor_params *params,
+                                   const int8_t *input, int8_t *output, void *scratch);
+
+/* RESIZE_BILINEAR: `rows` and `columns` hold three numbers for each output row and column: its
+ * lower and its upper neighbour, and the weight of the upper one in 1/1024. Rounds once, ties away
+ * from zero. No scratch. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    const int32_t *rows;
+    const int32_t *columns;
+} ek_resize_bilinear_params;
+
+void ek_resize_bilinear_s8(const ek_resize_bilinear_params *params, const int8_t *input,
+                           int8_t *output, void *scratch);
+
 #endif
