@@ -175,7 +175,7 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
         "ek_resize_bilinear_s8",
         movement.resize_bilinear,
         "(sum + half) / (1 << 20)",
-        "(sum + (1 << 19)) >> 20",
+        "(sum + (half < 0 ? -half : half)) >> 20",
         "",
     ),
     "nearest swaps rows and columns": (
