@@ -35,6 +35,7 @@ OPTIONS_OF = {
     "DEQUANTIZE": "DequantizeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
+    "GATHER": "GatherOptions",
     "GELU": "GeluOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "MAX_POOL_2D": "Pool2DOptions",
@@ -44,8 +45,13 @@ OPTIONS_OF = {
     "PADV2": "PadV2Options",
     "QUANTIZE": "QuantizeOptions",
     "RESHAPE": "ReshapeOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
     "SHAPE": "ShapeOptions",
+    "SLICE": "SliceOptions",
     "SOFTMAX": "SoftmaxOptions",
+    "SPLIT": "SplitOptions",
+    "SPLIT_V": "SplitVOptions",
     "SQUEEZE": "SqueezeOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
@@ -62,7 +68,14 @@ ENUMS = {
     "out_type": "TensorType",
 }
 
-VERSIONS = {"CONV_2D": 6, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 9, "RESHAPE": 1}
+VERSIONS = {
+    "CONV_2D": 6,
+    "DEPTHWISE_CONV_2D": 6,
+    "FULLY_CONNECTED": 9,
+    "RESHAPE": 1,
+    "PRELU": 1,
+    "BATCH_MATMUL": 4,
+}
 """Versions that allow int8 with per-channel weights and dilation; 2 for the kinds not named."""
 
 

@@ -238,7 +238,10 @@ def step_data(symbol: str, step: Step) -> str:
 
 def _step_call(symbol: str, memory: MemoryPlan, number: int, step: Step) -> str:
     arguments = [f"&{symbol}_params"]
-    arguments += [f"(const int8_t *)(arena + {memory.offsets[index]})" for index in step.inputs]
+    inputs = [f"(const int8_t *)(arena + {memory.offsets[index]})" for index in step.inputs]
+    if step.gathered:
+        inputs = [f"(const int8_t *const[]){{{', '.join(inputs)}}}"]
+    arguments += inputs
     arguments.append(f"(int8_t *)(arena + {memory.offsets[step.output]})")
     arguments.append(f"arena + {memory.scratch_offsets[number]}" if step.scratch_bytes else "NULL")
     return f"{step.kernel}({', '.join(arguments)});"

@@ -1,6 +1,6 @@
 """One module per TFLite builtin, named as the builtin: the folder listing is what is supported.
 
-Each has `lower(graph, op) -> Step`, which checks everything that C will rely on.
+Each has `lower(graph, op)`, which checks all that C will rely on and returns a `Step`, or one per output.
 """
 
 from importlib import import_module
@@ -9,28 +9,20 @@ from typing import Protocol, cast
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrite import fold_padding
+from edgekit.graph.rewrites import rewritten
 from edgekit.ops.step import Step
 
 _NOT_OPERATORS = frozenset({"step"})
 
 _REPLACEMENTS = {
-    "BATCH_MATMUL": "FULLY_CONNECTED with constant weights",
     "DEQUANTIZE": "int8 input and output",
-    "GELU": "RELU or RELU6",
-    "HARD_SWISH": "RELU6",
-    "LEAKY_RELU": "RELU",
-    "PRELU": "RELU",
-    "LOGISTIC": "RELU6, or a classifier that ends before it",
-    "QUANTIZE": "int8 input and output, one scale on both sides",
     "REDUCE_MAX": "MAX_POOL_2D",
     "SUM": "MEAN",
-    "TANH": "RELU_N1_TO_1",
 }
 
 
 class _OperatorModule(Protocol):
-    def lower(self, graph: Graph, op: Op) -> Step: ...
+    def lower(self, graph: Graph, op: Op) -> Step | tuple[Step, ...]: ...
 
 
 def supported() -> tuple[str, ...]:
@@ -42,14 +34,14 @@ def supported() -> tuple[str, ...]:
 
 
 def lower(graph: Graph) -> tuple[Step, ...]:
-    """Return the kernel calls of a whole graph, in order, with PAD folded into convolutions.
+    """Return the kernel calls of a whole graph, in order, after the rewrites.
 
     Raises:
         UnsupportedOpError: some operators have no kernel; all of them are listed with reasons.
         ModelError: the file contradicts itself.
     """
     known = supported()
-    folded = fold_padding(graph)
+    folded = rewritten(graph)
     steps: list[Step] = []
     refused: list[tuple[Op, str]] = []
     for op in folded.ops:
@@ -58,7 +50,8 @@ def lower(graph: Graph) -> tuple[Step, ...]:
             continue
         module = cast(_OperatorModule, import_module(f"{__name__}.{op.kind.lower()}"))
         try:
-            steps.append(module.lower(folded, op))
+            found = module.lower(folded, op)
+            steps += [found] if isinstance(found, Step) else found
         except UnsupportedOpError as error:
             refused.append((op, error.message))
     if refused:

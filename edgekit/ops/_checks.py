@@ -45,6 +45,17 @@ def result(graph: Graph, op: Op) -> Tensor:
     return tensor
 
 
+def results(graph: Graph, op: Op) -> list[Tensor]:
+    """Return the tensors of all outputs; there is at least one."""
+    if not op.outputs or not all(0 <= index < len(graph.tensors) for index in op.outputs):
+        raise ModelError(f"{describe(graph, op)} has no outputs")
+    found = [_sized(graph.tensor(index)) for index in op.outputs]
+    for tensor in found:
+        if tensor.is_constant:
+            raise ModelError(f"{describe(graph, op)} writes the constant '{tensor.name}'")
+    return found
+
+
 def describe(graph: Graph, op: Op) -> str:
     """Return the operator's place, kind and output name, for messages."""
     first = op.outputs[0] if op.outputs else -1

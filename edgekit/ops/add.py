@@ -5,13 +5,14 @@ Rounding: twice, for each operand and for the sum (measured against LiteRT 2.3.0
 
 from collections.abc import Sequence
 
-from edgekit.errors import ModelError, UnsupportedOpError
+from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import DType, Graph, Op, Tensor
+from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
+from edgekit.ops._broadcast import broadcast
 from edgekit.ops.step import Constant, Param, Step
 
 _LEFT_SHIFT = 20
-_RANK = 4
 
 
 def lower(graph: Graph, op: Op) -> Step:
@@ -26,7 +27,7 @@ def lower(graph: Graph, op: Op) -> Step:
     if operands[1].is_constant:
         values = _checks.constant(operands[1], DType.INT8)
     params: dict[str, Param] = {
-        **_broadcast(graph, op, operands, target),
+        **broadcast(graph, op, operands, target),
         **_scaling(operands, target),
     }
     out = _checks.activation(target)
@@ -34,7 +35,7 @@ def lower(graph: Graph, op: Op) -> Step:
     params["constant"] = 0 if values is None else Constant("constant", values)
     activations = operands if values is None else operands[:1]
     return Step(
-        ops=(op.index,),
+        ops=covered(op),
         kind=op.kind,
         kernel="ek_add_s8" if values is None else "ek_add_constant_s8",
         params_type="ek_add_params",
@@ -62,38 +63,4 @@ def _scaling(operands: Sequence[Tensor], target: Tensor) -> dict[str, int]:
         params[f"{name}_zero_point"] = zero_point
         params[f"{name}_multiplier"] = multiplier
         params[f"{name}_shift"] = shift
-    return params
-
-
-def _broadcast(graph: Graph, op: Op, operands: Sequence[Tensor], target: Tensor) -> dict[str, int]:
-    """Return sizes and strides after joining neighbouring dimensions that are treated alike."""
-    rank = len(target.shape)
-    if any(len(tensor.shape) > rank for tensor in operands):
-        raise ModelError(f"{_checks.describe(graph, op)}: an operand has more dimensions than the output")
-    shapes = [(1,) * (rank - len(tensor.shape)) + tensor.shape for tensor in operands]
-    joined: list[tuple[int, tuple[bool, bool]]] = []  # size, and which operands move along it
-    for sizes in zip(target.shape, *shapes, strict=True):
-        if sizes[0] != max(sizes[1:]) or not {sizes[1], sizes[2]} <= {1, sizes[0]}:
-            raise ModelError(
-                f"{_checks.describe(graph, op)}: {list(operands[0].shape)} and {list(operands[1].shape)} "
-                f"do not add up to {list(target.shape)}"
-            )
-        if sizes[0] == 1:
-            continue
-        moves = (sizes[1] > 1, sizes[2] > 1)
-        if joined and joined[-1][1] == moves:
-            joined[-1] = (joined[-1][0] * sizes[0], moves)
-        else:
-            joined.append((sizes[0], moves))
-    if len(joined) > _RANK:
-        raise UnsupportedOpError("it broadcasts over too many alternating dimensions")
-    joined = [(1, (False, False))] * (_RANK - len(joined)) + joined
-    params = {f"size_{i}": size for i, (size, _) in enumerate(joined)}
-    for which in (0, 1):
-        strides, stride = [], 1
-        for size, moves in reversed(joined):
-            strides.append(stride if moves[which] else 0)
-            stride *= size if moves[which] else 1
-        for i, value in enumerate(reversed(strides)):
-            params[f"input{which + 1}_stride_{i}"] = value
     return params

@@ -1,6 +1,6 @@
 """PAD with the zero point, for up to four dimensions. Rounding: none.
 
-A PAD in front of a convolution never comes here: `edgekit.graph.rewrite` folds it.
+A PAD in front of a convolution never comes here: `edgekit.graph.rewrites` folds it.
 """
 
 from edgekit.errors import ModelError, UnsupportedOpError
@@ -13,9 +13,14 @@ _RANK = 4
 
 def lower(graph: Graph, op: Op) -> Step:
     """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
+    return lower_pad(graph, op, _checks.activation(_checks.result(graph, op)).zero_point)
+
+
+def lower_pad(graph: Graph, op: Op, value: int) -> Step:
+    """Return the kernel call that pads with `value`; PADV2 uses it too."""
     source, target = _checks.operand(graph, op, 0), _checks.result(graph, op)
     _checks.activation(source)
-    out = _checks.activation(target)
+    _checks.activation(target)
     _checks.same_quantization(source, target)
     rank = len(source.shape)
     if rank > _RANK:
@@ -35,9 +40,9 @@ def lower(graph: Graph, op: Op) -> Step:
         ("before", 0, before),
         ("after", 0, after),
     ):
-        for i, value in enumerate([filler] * missing + list(values)):
-            params[f"{name}_{i}"] = value
-    params["value"] = out.zero_point
+        for i, amount in enumerate([filler] * missing + list(values)):
+            params[f"{name}_{i}"] = amount
+    params["value"] = value
     return Step(
         ops=(op.index,),
         kind=op.kind,

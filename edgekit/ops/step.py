@@ -55,6 +55,8 @@ class Step:
     With a distance d, the call is right if the input begins at or behind the output's beginning + d (d may be
     negative), as well as where the two do not touch at all. None, or nothing said: they must not touch. It is
     a claim about the kernel of this step that a test must prove. Scratch never touches either."""
+    gathered: bool = False
+    """Whether the kernel takes its inputs as one array of pointers, for operators of any number of inputs."""
     macs: int = 0
     """Multiply-accumulates, the field's measure of work: padding taps count as TFLite counts them."""
 

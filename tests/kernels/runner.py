@@ -26,6 +26,7 @@ RUNTIME = resources.firmware_templates() / "runtime"
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
 WARNINGS += ["-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wundef", "-Wvla", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+MAX_INPUTS = 8
 FRAMES = 4
 """Random inputs per case."""
 
@@ -39,6 +40,8 @@ class Case:
     model: bytes
     frames: list[list[Array]]
     note: str
+    output: int = 0
+    """Which of the model's outputs, and so which of its steps."""
 
 
 def frames_for(model: bytes, rng: np.random.Generator, count: int = FRAMES) -> list[list[Array]]:
@@ -69,7 +72,8 @@ def reference(case: Case) -> Array:
     )
     interpreter.allocate_tensors()
     inputs = [detail["index"] for detail in interpreter.get_input_details()]
-    output = interpreter.get_output_details()[0]["index"]
+    # The order of LiteRT's details is that of the file's tensors' names, not of its outputs.
+    output = tflite.parse(case.model).outputs[case.output]
     rows = []
     for frame in case.frames:
         for index, values in zip(inputs, frame, strict=True):
@@ -79,9 +83,10 @@ def reference(case: Case) -> Array:
     return np.stack(rows)
 
 
-def lower(model: bytes) -> Step:
-    """Return the one step of a model."""
-    (step,) = ops.lower(tflite.parse(model))
+def lower(model: bytes, output: int = 0) -> Step:
+    """Return the one step of a model, or that of one of its outputs."""
+    graph = tflite.parse(model)
+    (step,) = [step for step in ops.lower(graph) if step.output == graph.outputs[output]]
     return step
 
 
@@ -111,12 +116,12 @@ def compare(cases: Sequence[Case], folder: Path, sources: dict[str, str] | None 
 
 def run(cases: Sequence[Case], folder: Path, sources: dict[str, str]) -> list[Array]:
     """Return the kernels' outputs [frames, bytes] by case."""
-    steps = [lower(item.model) for item in cases]
+    steps = [lower(item.model, item.output) for item in cases]
     graphs = [tflite.parse(item.model) for item in cases]
     (folder / "cases.c").write_text(_cases_c(graphs, steps))
     (folder / "driver.h").write_text(_DRIVER_H)
     (folder / "driver.c").write_text(_DRIVER_C)
-    program = _compile(folder, sorted({str(step.kernel) for step in steps}), sources)
+    program = _compile(folder, sorted({step.kernel for step in steps if step.kernel}), sources)
     feed = bytearray()
     for item, step, graph in zip(cases, steps, graphs, strict=True):
         order = [graph.inputs.index(index) for index in step.inputs]
@@ -143,18 +148,27 @@ def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
     table = []
     for number, (graph, step) in enumerate(zip(graphs, steps, strict=True)):
         symbol = f"case_{number}"
+        if step.kernel is None:  # a view: the same bytes
+            size = graph.tensor(step.output).size
+            text.append(
+                f"static void {symbol}(int8_t *const *inputs, int8_t *output, void *scratch)\n"
+                f"{{ (void)scratch; memcpy(output, inputs[0], {size}); }}\n"
+            )
+            table.append(f"{{{symbol}, 1, {{{size}}}, {size}, 0}},\n")
+            continue
         text.append(generator.step_data(symbol, step))
         inputs = ", ".join(f"inputs[{i}]" for i in range(len(step.inputs)))
+        if step.gathered:
+            inputs = f"(const int8_t *const[]){{{inputs}}}"
         text.append(
             f"static void {symbol}(int8_t *const *inputs, int8_t *output, void *scratch)\n"
             f"{{ {step.kernel}(&{symbol}_params, {inputs}, output, scratch); }}\n"
         )
         sizes = [graph.tensor(i).size for i in step.inputs]
-        sizes += [0] * (2 - len(sizes))
+        assert len(sizes) <= MAX_INPUTS
         output = graph.tensor(step.output).size
-        table.append(
-            f"{{{symbol}, {len(step.inputs)}, {{{sizes[0]}, {sizes[1]}}}, {output}, {step.scratch_bytes}}},\n"
-        )
+        listed = ", ".join(map(str, sizes))
+        table.append(f"{{{symbol}, {len(step.inputs)}, {{{listed}}}, {output}, {step.scratch_bytes}}},\n")
     text.append(f"const ek_case ek_cases[] = {{\n{''.join(table)}}};\n")
     text.append(f"const int ek_case_count = {len(table)};\n")
     return "".join(text)
@@ -181,11 +195,12 @@ _DRIVER_H = """
 #define DRIVER_H
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "ek_nn.h"
 typedef struct {
     void (*run)(int8_t *const *inputs, int8_t *output, void *scratch);
     int inputs;
-    size_t input_size[2];
+    size_t input_size[8];
     size_t output_size;
     size_t scratch_size;
 } ek_case;
@@ -217,7 +232,7 @@ int main(void) {
             return 2;
         }
         for (int32_t frame = 0; frame < frames; frame++) {
-            int8_t *inputs[2] = {NULL, NULL};
+            int8_t *inputs[8] = {NULL};
             for (int i = 0; i < item->inputs; i++) {
                 inputs[i] = read_block(item->input_size[i]);
             }
@@ -233,8 +248,9 @@ int main(void) {
             fprintf(stderr, "case %d frame %d\n", number, (int)frame);
             item->run(inputs, output, scratch);
             fwrite(output, 1, item->output_size, stdout);
-            free(inputs[0]);
-            free(inputs[1]);
+            for (int i = 0; i < item->inputs; i++) {
+                free(inputs[i]);
+            }
             free(output);
             free(scratch);
         }

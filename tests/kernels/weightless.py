@@ -7,6 +7,25 @@ from tflite_builder import Value, build
 
 def add(rng: Rng) -> bytes:
     """Return an ADD: equal shapes or broadcast, two activations or one constant; equal and far scales."""
+    return _binary(rng, "ADD")
+
+
+def sub(rng: Rng) -> bytes:
+    """Return a SUB, as `add`."""
+    return _binary(rng, "SUB")
+
+
+def mul(rng: Rng) -> bytes:
+    """Return a MUL, as `add`."""
+    return _binary(rng, "MUL")
+
+
+def squared_difference(rng: Rng) -> bytes:
+    """Return a SQUARED_DIFFERENCE, as `add`; it has no fused activation."""
+    return _binary(rng, "SQUARED_DIFFERENCE")
+
+
+def _binary(rng: Rng, kind: str) -> bytes:
     rank = int(rng.integers(1, 5))
     full = tuple(int(rng.integers(1, 7)) for _ in range(rank))
     style = pick(rng, ("equal", "equal", "scalar", "channels", "random"))
@@ -32,25 +51,33 @@ def add(rng: Rng) -> bytes:
         case "far":
             scales[0] = scale(rng, -30, -8)
     out_scale = float(np.float32(max(scales) * 2.0 ** pick(rng, (0, 1, 0.5, -2, 4, rng.uniform(-6, 6)))))
+    if kind == "SQUARED_DIFFERENCE":
+        out_scale = float(np.float32(out_scale * max(scales)))
+    if kind == "MUL":
+        scales = [max(value, 2.0**-8) for value in scales]
+        out_scale = float(np.float32(scales[0] * scales[1] * 2.0 ** pick(rng, (0, 7, rng.uniform(-2, 12)))))
     constant = int(pick(rng, (-1, -1, 0, 1)))
     values = []
     for i, shape in enumerate((first, second)):
         data = rng.integers(-128, 128, shape).astype(np.int8) if constant == i else None
         values.append(Value(shape, scales=[scales[i]], zero_points=[zero_point(rng)], data=data))
+    options = {"fused_activation_function": pick(rng, ACTIVATIONS)}
     return build(
-        "ADD",
+        kind,
         values,
         [Value(target, scales=[out_scale], zero_points=[zero_point(rng)])],
-        {"fused_activation_function": pick(rng, ACTIVATIONS)},
+        {} if kind == "SQUARED_DIFFERENCE" else options,
     )
 
 
 def mean(rng: Rng) -> bytes:
-    """Return a MEAN over a run of neighbouring dimensions, with or without keeping them."""
+    """Return a MEAN over any dimensions, mostly neighbours, with or without keeping them."""
     rank = int(pick(rng, (4, 4, 4, 3, 2, 5)))
     shape = tuple(int(rng.integers(1, 8)) for _ in range(rank))
     axes = [1, 2]
-    if rank != 4 or rng.random() < 0.4:
+    if rng.random() < 0.3:
+        axes = [i for i in range(rank) if rng.integers(2)] or [0]
+    elif rank != 4 or rng.random() < 0.4:
         first = int(rng.integers(0, rank))
         axes = list(range(first, int(rng.integers(first, rank)) + 1))
     keep = bool(rng.integers(2))

@@ -151,6 +151,30 @@ typedef struct {
 
 void ek_mean_s8(const ek_mean_params *params, const int8_t *input, int8_t *output, void *scratch);
 
+/* MEAN over dimensions that are not neighbours: for each place of the kept dimensions, the sum over
+ * the reduced ones. Strides in elements. Otherwise as ek_mean_s8. */
+typedef struct {
+    int32_t kept_size_0;
+    int32_t kept_stride_0;
+    int32_t kept_size_1;
+    int32_t kept_stride_1;
+    int32_t kept_size_2;
+    int32_t kept_stride_2;
+    int32_t reduced_size_0;
+    int32_t reduced_stride_0;
+    int32_t reduced_size_1;
+    int32_t reduced_stride_1;
+    int32_t reduced_size_2;
+    int32_t reduced_stride_2;
+    int32_t bias; /* -(elements of one mean) * zero point of the input */
+    int32_t multiplier;
+    int32_t shift;
+    int32_t output_zero_point;
+} ek_mean_axes_params;
+
+void ek_mean_axes_s8(const ek_mean_axes_params *params, const int8_t *input, int8_t *output,
+                     void *scratch);
+
 /* AVERAGE_POOL_2D and MAX_POOL_2D. Padding takes no part: the average is over the pixels inside the
  * image, rounded to the nearest, ties away from zero. Input and output have the same scale. No
  * scratch. */
@@ -206,5 +230,173 @@ typedef struct {
 
 void ek_softmax_s8(const ek_softmax_params *params, const int8_t *input, int8_t *output,
                    void *scratch);
+
+/* Unary operators, element by element: the output of each input byte. May work in place. No
+ * scratch. */
+typedef struct {
+    int32_t size;
+    const int8_t *table; /* 256 entries, by the input's byte taken as unsigned */
+} ek_lookup_params;
+
+void ek_lookup_s8(const ek_lookup_params *params, const int8_t *input, int8_t *output,
+                  void *scratch);
+
+/* MUL, SUB and SQUARED_DIFFERENCE of two tensors, or of a tensor and a constant, with broadcasting
+ * as in ADD. Each rounds twice: MUL its product, the others each operand (brought to twice the
+ * larger scale with 20 or 7 more bits) and the result. The output may lie over an operand that is
+ * not repeated. No scratch. */
+typedef struct {
+    const int8_t *constant; /* the constant operand of ek_..._constant_s8, else NULL */
+    int32_t constant_place; /* 0: it is the first operand, 1: the second */
+    int32_t size_0;
+    int32_t size_1;
+    int32_t size_2;
+    int32_t size_3;
+    int32_t input1_stride_0;
+    int32_t input1_stride_1;
+    int32_t input1_stride_2;
+    int32_t input1_stride_3; /* 0 or 1 */
+    int32_t input2_stride_0;
+    int32_t input2_stride_1;
+    int32_t input2_stride_2;
+    int32_t input2_stride_3; /* 0 or 1 */
+    int32_t input1_zero_point;
+    int32_t input1_multiplier; /* unused by MUL, as the shift */
+    int32_t input1_shift;
+    int32_t input2_zero_point;
+    int32_t input2_multiplier;
+    int32_t input2_shift;
+    int32_t output_zero_point;
+    int32_t output_multiplier;
+    int32_t output_shift;
+    int32_t activation_min;
+    int32_t activation_max;
+} ek_binary_params;
+
+void ek_mul_s8(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
+               int8_t *output, void *scratch);
+void ek_mul_constant_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+void ek_sub_s8(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
+               int8_t *output, void *scratch);
+void ek_sub_constant_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+void ek_squared_difference_s8(const ek_binary_params *params, const int8_t *input1,
+                              const int8_t *input2, int8_t *output, void *scratch);
+void ek_squared_difference_constant_s8(const ek_binary_params *params, const int8_t *input,
+                                       int8_t *output, void *scratch);
+
+/* PRELU with constant slopes: operand 2 is `constant`. Rounds twice: input1's multiplier serves
+ * values from zero on, input2's the products below. May work in place. No scratch. */
+void ek_prelu_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                 void *scratch);
+
+/* TRANSPOSE, SLICE, STRIDED_SLICE, SPLIT and SPLIT_V: the output in order, from an input walked in
+ * any steps. May work in place where every stride reaches beyond the dimensions behind it. No
+ * scratch. */
+typedef struct {
+    int32_t start; /* element of the input where the walk begins */
+    int32_t size_0;
+    int32_t size_1;
+    int32_t size_2;
+    int32_t size_3;
+    int32_t size_4;
+    int32_t size_5;
+    int32_t stride_0; /* elements of the input, negative to walk backwards */
+    int32_t stride_1;
+    int32_t stride_2;
+    int32_t stride_3;
+    int32_t stride_4;
+    int32_t stride_5;
+} ek_strided_copy_params;
+
+void ek_strided_copy_s8(const ek_strided_copy_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
+
+/* GATHER along the middle of [outer][size][inner]. No scratch. */
+typedef struct {
+    int32_t outer;
+    int32_t size;
+    int32_t inner;
+    int32_t count;
+    const int32_t *indices; /* count of them, 0 .. size - 1 */
+} ek_gather_params;
+
+void ek_gather_s8(const ek_gather_params *params, const int8_t *input, int8_t *output,
+                  void *scratch);
+
+/* CONCATENATION: for each of `outer`, one run of bytes from every part. No scratch. */
+typedef struct {
+    int32_t outer;
+    int32_t parts;
+    const int32_t *sizes;    /* bytes of each part's run; negative: the part is a constant */
+    int32_t total;           /* bytes of all runs */
+    const int8_t *constants; /* the constant parts, one behind the other, or NULL */
+} ek_concatenation_params;
+
+void ek_concatenation_s8(const ek_concatenation_params *params, const int8_t *const *inputs,
+                         int8_t *output, void *scratch);
+
+/* BATCH_MATMUL [rows][depth] by [depth][columns] of two activations. Rounds twice. A stride of 0
+ * repeats an operand along a batch dimension. No scratch. */
+typedef struct {
+    int32_t batch_0;
+    int32_t left_stride_0;
+    int32_t right_stride_0;
+    int32_t batch_1;
+    int32_t left_stride_1;
+    int32_t right_stride_1;
+    int32_t batch_2;
+    int32_t left_stride_2;
+    int32_t right_stride_2;
+    int32_t rows;
+    int32_t columns;
+    int32_t depth;
+    int32_t left_row_stride;
+    int32_t left_depth_stride;
+    int32_t right_depth_stride;
+    int32_t right_column_stride;
+    int32_t left_zero_point;
+    int32_t right_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+} ek_batch_matmul_params;
+
+void ek_batch_matmul_s8(const ek_batch_matmul_params *params, const int8_t *left,
+                        const int8_t *right, int8_t *output, void *scratch);
+
+/* RESIZE_NEAREST_NEIGHBOR: `rows` and `columns` say where each output row and column comes from. No
+ * scratch. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    const int32_t *rows;
+    const int32_t *columns;
+} ek_resize_nearest_neighbor_params;
+
+void ek_resize_nearest_neighbor_s8(const ek_resize_nearest_neighbor_params *params,
+                                   const int8_t *input, int8_t *output, void *scratch);
+
+/* RESIZE_BILINEAR: `rows` and `columns` hold three numbers for each output row and column: its
+ * lower and its upper neighbour, and the weight of the upper one in 1/1024. Rounds once, ties away
+ * from zero. No scratch. */
+typedef struct {
+    int32_t batches;
+    int32_t input_height;
+    int32_t input_width;
+    int32_t channels;
+    int32_t output_height;
+    int32_t output_width;
+    const int32_t *rows;
+    const int32_t *columns;
+} ek_resize_bilinear_params;
+
+void ek_resize_bilinear_s8(const ek_resize_bilinear_params *params, const int8_t *input,
+                           int8_t *output, void *scratch);
 
 #endif
