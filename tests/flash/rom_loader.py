@@ -1,0 +1,348 @@
+"""A scripted ESP32-S3 in download mode, on a pseudo-terminal.
+
+Written from Espressif's description of the serial protocol (esptool documentation, "Serial Protocol"): the
+ROM loader and, once one was uploaded and started, the stub loader. It shares no code with esptool. Flash
+behaves as NOR flash does: erasing sets whole sectors to ones, and writing can only clear bits.
+
+Faults are scripted in `Script`. What happened is kept in `RomLoader`: flash, the order of commands, the stub.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import select
+import struct
+import threading
+import tty
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+END, ESCAPE, ESCAPED_END, ESCAPED_ESCAPE = 0xC0, 0xDB, 0xDC, 0xDD
+
+FLASH_BEGIN, FLASH_DATA, FLASH_END = 0x02, 0x03, 0x04
+MEM_BEGIN, MEM_END, MEM_DATA = 0x05, 0x06, 0x07
+SYNC, WRITE_REG, READ_REG = 0x08, 0x09, 0x0A
+SPI_SET_PARAMS, SPI_ATTACH, CHANGE_BAUDRATE = 0x0B, 0x0D, 0x0F
+DEFL_BEGIN, DEFL_DATA, DEFL_END = 0x10, 0x11, 0x12
+SPI_FLASH_MD5, GET_SECURITY_INFO = 0x13, 0x14
+
+ROM_BAD_MESSAGE, ROM_BAD_CHECKSUM = 0x05, 0x07
+STUB_BAD_LENGTH, STUB_BAD_CHECKSUM, STUB_UNKNOWN = 0xC0, 0xC1, 0xFF
+
+ESP32_S3, ESP32_C3 = 9, 5
+SECTOR = 4096
+
+# Registers by which the host drives the flash chip by hand.
+_SPI = 0x60002000
+_SPI_COMMAND, _SPI_USER2, _SPI_BUFFER = _SPI, _SPI + 0x20, _SPI + 0x58
+_SPI_GO = 1 << 18
+_READ_ID, _READ_SFDP = 0x9F, 0x5A
+_SIZE_CODES = {1 << code: code for code in range(18, 28)}
+
+
+class _UnpluggedError(Exception):
+    """The script says that the cable is pulled now."""
+
+
+@dataclass(slots=True)
+class Script:
+    """What the board is and what goes wrong with it."""
+
+    chip_id: int = ESP32_S3
+    flash_bytes: int = 8 << 20
+    silent: bool = False
+    """It never answers, as a board that runs its application does."""
+    silent_from_block: int | None = None
+    """It falls silent at this block of flash data, counted from 0 over all files."""
+    corrupt_blocks: frozenset[int] = frozenset()
+    """A bit flips in these blocks of flash data, counted as they arrive, repeats included."""
+    shorten_blocks: frozenset[int] = frozenset()
+    """A byte is lost from these."""
+    unplug_at_block: int | None = None
+    """The port is gone at this one."""
+    unplug_at_reset: bool = False
+    """The port is gone when everything was verified, before the host could ask for a restart."""
+    rotten_sector: int | None = None
+    """A sector of flash that does not keep one bit."""
+
+
+@dataclass(slots=True)
+class _Download:
+    """One file that is being written."""
+
+    offset: int
+    size: int
+    inflate: "zlib._Decompress | None"
+    next_block: int = 0
+
+
+@dataclass(slots=True)
+class _Segment:
+    """One piece of code that is being loaded to RAM."""
+
+    address: int
+    size: int
+    content: bytearray = field(default_factory=bytearray)
+
+
+class RomLoader:
+    """The board. `port` is its path; a context manager that ends its thread."""
+
+    def __init__(self, script: Script | None = None, link: Path | None = None) -> None:
+        self.script = script or Script()
+        self.flash = bytearray(b"\xff" * self.script.flash_bytes)
+        self.commands: list[int] = []
+        self.segments: list[tuple[int, bytes]] = []
+        self.stub_started = False
+        self.blocks = 0
+        self.verified = 0
+        self.parameters: bytes = b""
+        self.failure: BaseException | None = None
+        self._registers: dict[int, int] = {}
+        self._download: _Download | None = None
+        self._segment: _Segment | None = None
+        self._after: Callable[[int], None] | None = None
+        self._stop, self._wake = os.pipe()
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+        if link is not None:
+            link.symlink_to(self.port)
+            self.port = str(link)
+        self._thread = threading.Thread(target=self._run, name="rom loader")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._wake)
+        self._thread.join()
+        self._unplug()
+        os.close(self._stop)
+        if self.failure is not None:
+            raise AssertionError("the scripted board was asked for what it does not know") from self.failure
+
+    def _unplug(self) -> None:
+        for descriptor in (self._master, self._slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        path = Path(self.port)
+        if path.is_symlink():
+            path.unlink()
+
+    def _run(self) -> None:
+        frame: bytearray | None = None
+        try:
+            while True:
+                ready, _, _ = select.select([self._master, self._stop], [], [])
+                if self._stop in ready:
+                    return
+                for byte in os.read(self._master, 65536):
+                    if byte != END:
+                        if frame is not None:
+                            frame.append(byte)
+                    elif frame:
+                        self._packet(_unescaped(bytes(frame)))
+                        frame = None
+                    else:
+                        frame = bytearray()
+        except _UnpluggedError:
+            self._unplug()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                self.failure = error
+        except BaseException as error:
+            self.failure = error
+            self._unplug()
+
+    def _packet(self, packet: bytes) -> None:
+        if self.script.silent or len(packet) < 8:
+            return
+        direction, command, size, checksum = struct.unpack_from("<BBHI", packet)
+        data = packet[8:]
+        if direction != 0:
+            return
+        self.commands.append(command)
+        if command in (FLASH_DATA, DEFL_DATA):
+            number = self.blocks
+            self.blocks += 1
+            if number == self.script.unplug_at_block:
+                raise _UnpluggedError
+            if self.script.silent_from_block is not None and number >= self.script.silent_from_block:
+                return
+            if number in self.script.corrupt_blocks:
+                data = data[:-1] + bytes([data[-1] ^ 0x10])
+            if number in self.script.shorten_blocks:
+                data = data[:-1]
+        if len(data) != size:
+            self._answer(command, error=STUB_BAD_LENGTH if self.stub_started else ROM_BAD_MESSAGE)
+            return
+        if command in (FLASH_DATA, DEFL_DATA, MEM_DATA) and checksum != _checksum(data[16:]):
+            self._answer(command, error=STUB_BAD_CHECKSUM if self.stub_started else ROM_BAD_CHECKSUM)
+            return
+        if self.script.unplug_at_reset and self.verified and command not in _COMMANDS_OF_WRITING:
+            raise _UnpluggedError
+        handler = _HANDLERS.get(command)
+        if handler is None:
+            self._answer(command, error=STUB_UNKNOWN if self.stub_started else ROM_BAD_MESSAGE)
+            return
+        handler(self, command, data)
+
+    def _answer(self, command: int, *, value: int = 0, data: bytes = b"", error: int = 0) -> None:
+        status = bytes([1 if error else 0, error]) + (b"" if self.stub_started else b"\0\0")
+        self._send(struct.pack("<BBHI", 1, command, len(data) + len(status), value) + data + status)
+
+    def _send(self, packet: bytes) -> None:
+        escaped = packet.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
+        os.write(self._master, bytes([END]) + escaped + bytes([END]))
+
+    def _sync(self, command: int, data: bytes) -> None:
+        assert data == b"\x07\x07\x12\x20" + b"\x55" * 32, data
+        for _ in range(8):
+            self._answer(command, value=0 if self.stub_started else 0x20120707)
+
+    def _security_info(self, command: int, data: bytes) -> None:
+        assert data == b"", data
+        self._answer(command, data=struct.pack("<I8BII", 0, *(0,) * 8, self.script.chip_id, 0))
+
+    def _read_register(self, command: int, data: bytes) -> None:
+        (address,) = struct.unpack("<I", data)
+        self._answer(command, value=self._registers.get(address, 0))
+
+    def _write_register(self, command: int, data: bytes) -> None:
+        for at in range(0, len(data), 16):
+            address, value, mask, _ = struct.unpack_from("<IIII", data, at)
+            before = self._registers.get(address, 0)
+            self._registers[address] = (before & ~mask) | (value & mask)
+            if address == _SPI_COMMAND and value & _SPI_GO:
+                self._run_flash_command()
+        self._answer(command)
+
+    def _run_flash_command(self) -> None:
+        code = self._registers.get(_SPI_USER2, 0) & 0xFF
+        size_code = _SIZE_CODES[self.script.flash_bytes]
+        replies = {_READ_ID: 0xEF | 0x40 << 8 | size_code << 16, _READ_SFDP: 0x50444653}
+        self._registers[_SPI_BUFFER] = replies.get(code, 0)
+        self._registers[_SPI_COMMAND] = 0
+
+    def _memory_begin(self, command: int, data: bytes) -> None:
+        size, _, _, address = struct.unpack("<IIII", data)
+        self._segment = _Segment(address, size)
+        self._answer(command)
+
+    def _memory_data(self, command: int, data: bytes) -> None:
+        assert self._segment is not None
+        self._segment.content += data[16:]
+        if len(self._segment.content) >= self._segment.size:
+            assert len(self._segment.content) == self._segment.size
+            self.segments.append((self._segment.address, bytes(self._segment.content)))
+        self._answer(command)
+
+    def _memory_end(self, command: int, data: bytes) -> None:
+        stay, entry = struct.unpack("<II", data)
+        assert not stay
+        assert any(address <= entry < address + len(content) for address, content in self.segments)
+        self._answer(command)
+        self.stub_started = True
+        self._send(b"OHAI")
+
+    def _set_parameters(self, command: int, data: bytes) -> None:
+        identity, size, block, sector, page, _ = struct.unpack("<IIIIII", data)
+        assert (identity, block, sector, page) == (0, 65536, SECTOR, 256)
+        self.parameters = data
+        assert size <= self.script.flash_bytes or self.stub_started
+        self._answer(command)
+
+    def _accept(self, command: int, data: bytes) -> None:
+        assert len(data) in (4, 8)
+        self._answer(command)
+
+    def _begin(self, command: int, data: bytes) -> None:
+        size, blocks, block_bytes, offset, encrypted = struct.unpack("<IIIII", data)
+        assert not encrypted
+        assert block_bytes == (0x4000 if self.stub_started else 0x400)
+        assert offset % SECTOR == 0
+        if size:
+            assert offset + size <= len(self.flash)
+            end = -(-(offset + size) // SECTOR) * SECTOR
+            self.flash[offset:end] = b"\xff" * (end - offset)
+            assert blocks
+        self._download = _Download(offset, size, zlib.decompressobj() if command == DEFL_BEGIN else None)
+        self._answer(command)
+
+    def _data(self, command: int, data: bytes) -> None:
+        size, number, zero, nought = struct.unpack_from("<IIII", data)
+        content = data[16:]
+        download = self._download
+        assert download is not None
+        assert (len(content), number, zero, nought) == (size, download.next_block, 0, 0)
+        download.next_block += 1
+        assert (command == DEFL_DATA) == (download.inflate is not None)
+        if download.inflate is not None:
+            content = download.inflate.decompress(content)
+        else:
+            content = content[: download.size]  # the last block is filled up with ones
+        assert len(content) <= download.size
+        for at, byte in enumerate(content, download.offset):
+            self.flash[at] &= byte
+        download.offset += len(content)
+        download.size -= len(content)
+        if self.script.rotten_sector is not None:
+            self.flash[self.script.rotten_sector] |= 0x04
+            self.flash[self.script.rotten_sector + 1] &= ~0x04
+        self._answer(command)
+
+    def _end(self, command: int, data: bytes) -> None:
+        assert len(data) == 4
+        self._answer(command)
+
+    def _md5(self, command: int, data: bytes) -> None:
+        offset, size, _, _ = struct.unpack("<IIII", data)
+        digest = hashlib.md5(self.flash[offset : offset + size])
+        self.verified += 1
+        self._answer(command, data=digest.digest() if self.stub_started else digest.hexdigest().encode())
+
+
+_COMMANDS_OF_WRITING = {DEFL_BEGIN, DEFL_DATA, DEFL_END, FLASH_BEGIN, FLASH_DATA, FLASH_END, SPI_FLASH_MD5}
+
+_HANDLERS: dict[int, Callable[[RomLoader, int, bytes], None]] = {
+    SYNC: RomLoader._sync,
+    GET_SECURITY_INFO: RomLoader._security_info,
+    READ_REG: RomLoader._read_register,
+    WRITE_REG: RomLoader._write_register,
+    MEM_BEGIN: RomLoader._memory_begin,
+    MEM_DATA: RomLoader._memory_data,
+    MEM_END: RomLoader._memory_end,
+    SPI_ATTACH: RomLoader._accept,
+    SPI_SET_PARAMS: RomLoader._set_parameters,
+    CHANGE_BAUDRATE: RomLoader._accept,
+    FLASH_BEGIN: RomLoader._begin,
+    DEFL_BEGIN: RomLoader._begin,
+    FLASH_DATA: RomLoader._data,
+    DEFL_DATA: RomLoader._data,
+    FLASH_END: RomLoader._end,
+    DEFL_END: RomLoader._end,
+    SPI_FLASH_MD5: RomLoader._md5,
+}
+
+
+def _unescaped(frame: bytes) -> bytes:
+    content = bytearray()
+    rest = iter(frame)
+    for byte in rest:
+        if byte == ESCAPE:
+            byte = {ESCAPED_END: END, ESCAPED_ESCAPE: ESCAPE}[next(rest)]
+        content.append(byte)
+    return bytes(content)
+
+
+def _checksum(content: bytes) -> int:
+    value = 0xEF
+    for byte in content:
+        value ^= byte
+    return value
