@@ -8,10 +8,10 @@ Faults are scripted in `Script`. What happened is kept in `RomLoader`: flash, th
 """
 
 import contextlib
-import errno
 import hashlib
 import os
 import select
+import socket
 import struct
 import threading
 import tty
@@ -40,12 +40,17 @@ SECTOR = 4096
 _SPI = 0x60002000
 _SPI_COMMAND, _SPI_USER2, _SPI_BUFFER = _SPI, _SPI + 0x20, _SPI + 0x58
 _SPI_GO = 1 << 18
+_BOOT_OPTION, _WATCHDOG, _WATCHDOG_LOCK = 0x6000812C, 0x60008098, 0x600080B0
 _READ_ID, _READ_SFDP = 0x9F, 0x5A
 _SIZE_CODES = {1 << code: code for code in range(18, 28)}
 
 
 class _UnpluggedError(Exception):
     """The script says that the cable is pulled now."""
+
+
+class _RestartedError(Exception):
+    """The chip restarts and runs what is in its flash."""
 
 
 @dataclass(slots=True)
@@ -64,8 +69,14 @@ class Script:
     """A byte is lost from these."""
     unplug_at_block: int | None = None
     """The port is gone at this one."""
-    unplug_at_reset: bool = False
-    """The port is gone when everything was verified, before the host could ask for a restart."""
+    unplug_after_files: int | None = None
+    """The port is gone as soon as so many files were written and verified."""
+    waits_after_reset: bool = False
+    """Reset leaves it in its boot loader, as one that was put there by its button; the watchdog does not."""
+    away_s: float = 0.0
+    """How long the port is gone while it restarts."""
+    application: Callable[[], socket.socket] | None = None
+    """What runs after a restart: returns the other end of its serial line. None: nothing that answers."""
     rotten_sector: int | None = None
     """A sector of flash that does not keep one bit."""
 
@@ -100,19 +111,15 @@ class RomLoader:
         self.stub_started = False
         self.blocks = 0
         self.verified = 0
+        self.restarts: list[str] = []
         self.parameters: bytes = b""
         self.failure: BaseException | None = None
         self._registers: dict[int, int] = {}
         self._download: _Download | None = None
         self._segment: _Segment | None = None
-        self._after: Callable[[int], None] | None = None
         self._stop, self._wake = os.pipe()
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        self.port = os.ttyname(self._slave)
-        if link is not None:
-            link.symlink_to(self.port)
-            self.port = str(link)
+        self._link = link
+        self._plug_in()
         self._thread = threading.Thread(target=self._run, name="rom loader")
 
     def __enter__(self) -> Self:
@@ -127,38 +134,75 @@ class RomLoader:
         if self.failure is not None:
             raise AssertionError("the scripted board was asked for what it does not know") from self.failure
 
+    def _plug_in(self) -> None:
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.port = os.ttyname(self._slave)
+        if self._link is not None:
+            self._link.symlink_to(self.port)
+            self.port = str(self._link)
+
     def _unplug(self) -> None:
         for descriptor in (self._master, self._slave):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
-        path = Path(self.port)
-        if path.is_symlink():
-            path.unlink()
+        if self._link is not None:
+            self._link.unlink(missing_ok=True)
 
     def _run(self) -> None:
-        frame: bytearray | None = None
         try:
-            while True:
-                ready, _, _ = select.select([self._master, self._stop], [], [])
-                if self._stop in ready:
-                    return
-                for byte in os.read(self._master, 65536):
-                    if byte != END:
-                        if frame is not None:
-                            frame.append(byte)
-                    elif frame:
-                        self._packet(_unescaped(bytes(frame)))
-                        frame = None
-                    else:
-                        frame = bytearray()
+            self._serve_loader()
         except _UnpluggedError:
             self._unplug()
-        except OSError as error:
-            if error.errno != errno.EIO:
+        except _RestartedError:
+            try:
+                self._serve_application()
+            except BaseException as error:
                 self.failure = error
         except BaseException as error:
             self.failure = error
             self._unplug()
+
+    def _serve_loader(self) -> None:
+        frame: bytearray | None = None
+        while self._may_read(self._master):
+            for byte in os.read(self._master, 65536):
+                if byte != END:
+                    if frame is not None:
+                        frame.append(byte)
+                elif frame:
+                    self._packet(_unescaped(bytes(frame)))
+                    frame = None
+                else:
+                    frame = bytearray()
+
+    def _may_read(self, *descriptors: int) -> list[int]:
+        """Wait until one can be read; none when the test is over."""
+        ready, _, _ = select.select([*descriptors, self._stop], [], [])
+        return [] if self._stop in ready else ready
+
+    def _serve_application(self) -> None:
+        """Come back as a serial port behind which the application runs, once the host has let go."""
+        os.close(self._slave)
+        poll = select.poll()
+        poll.register(self._master, 0)
+        poll.register(self._stop, select.POLLIN)
+        if any(descriptor == self._stop for descriptor, _ in poll.poll()):
+            return
+        self._unplug()
+        if self.script.application is None or select.select([self._stop], [], [], self.script.away_s)[0]:
+            return
+        line = self.script.application()
+        line.setblocking(True)
+        self._plug_in()
+        while ready := self._may_read(self._master, line.fileno()):
+            if self._master in ready:
+                line.sendall(os.read(self._master, 65536))
+            elif content := line.recv(65536):
+                while content:
+                    content = content[os.write(self._master, content) :]
+            else:
+                return
 
     def _packet(self, packet: bytes) -> None:
         if self.script.silent or len(packet) < 8:
@@ -185,8 +229,6 @@ class RomLoader:
         if command in (FLASH_DATA, DEFL_DATA, MEM_DATA) and checksum != _checksum(data[16:]):
             self._answer(command, error=STUB_BAD_CHECKSUM if self.stub_started else ROM_BAD_CHECKSUM)
             return
-        if self.script.unplug_at_reset and self.verified and command not in _COMMANDS_OF_WRITING:
-            raise _UnpluggedError
         handler = _HANDLERS.get(command)
         if handler is None:
             self._answer(command, error=STUB_UNKNOWN if self.stub_started else ROM_BAD_MESSAGE)
@@ -215,13 +257,25 @@ class RomLoader:
         self._answer(command, value=self._registers.get(address, 0))
 
     def _write_register(self, command: int, data: bytes) -> None:
+        restart = ""
         for at in range(0, len(data), 16):
             address, value, mask, _ = struct.unpack_from("<IIII", data, at)
+            if address == _BOOT_OPTION and not value & 1:
+                restart = (
+                    "reset"  # the host clears the bit right before it pulls reset, which a pty cannot see
+                )
+            if address == _WATCHDOG_LOCK and not value and self._registers.get(_WATCHDOG, 0) >> 31:
+                restart = "watchdog"  # it was set to bite in some milliseconds, and is locked again
             before = self._registers.get(address, 0)
             self._registers[address] = (before & ~mask) | (value & mask)
             if address == _SPI_COMMAND and value & _SPI_GO:
                 self._run_flash_command()
         self._answer(command)
+        if restart:
+            self.restarts.append(restart)
+            self.stub_started = False
+            if restart == "watchdog" or not self.script.waits_after_reset:
+                raise _RestartedError
 
     def _run_flash_command(self) -> None:
         code = self._registers.get(_SPI_USER2, 0) & 0xFF
@@ -306,9 +360,9 @@ class RomLoader:
         digest = hashlib.md5(self.flash[offset : offset + size])
         self.verified += 1
         self._answer(command, data=digest.digest() if self.stub_started else digest.hexdigest().encode())
+        if self.verified == self.script.unplug_after_files:
+            raise _UnpluggedError
 
-
-_COMMANDS_OF_WRITING = {DEFL_BEGIN, DEFL_DATA, DEFL_END, FLASH_BEGIN, FLASH_DATA, FLASH_END, SPI_FLASH_MD5}
 
 _HANDLERS: dict[int, Callable[[RomLoader, int, bytes], None]] = {
     SYNC: RomLoader._sync,
