@@ -20,7 +20,11 @@ def methods() -> tuple[str, ...]:
 
 
 def flash(
-    image: FirmwareImage, board: Board, port: str | None = None, progress: Progress | None = None
+    image: FirmwareImage,
+    board: Board,
+    port: str | None = None,
+    progress: Progress | None = None,
+    part: str | None = None,
 ) -> None:
     """Write an image to a board, by the method of its board file.
 
@@ -29,16 +33,27 @@ def flash(
         board: its `flash.method` names the module.
         port: where the board is; None lets the method find it, or means none is needed.
         progress: called during the work.
+        part: write only the part of this name, such as `model`; the rest must be on the board already.
 
     Raises:
+        UsageError: the image has no such part, or the board is flashed whole.
         ProjectError: the board file names no method that there is, or facts that it does not take.
         ToolError: the image is of another board, or the method's tool is missing.
         PortError: the port is absent, busy or not permitted, or None finds none or several.
         FlashError: writing failed; what state the board is in is in the message.
     """
     method = _method(board)
-    _check_board(image, board)
-    method.flash(image, board, port, progress)
+    if image.board_id != board.id:
+        raise ToolError(
+            f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
+            f"run `edgekit generate` and `edgekit build` for --board {board.id}",
+        )
+    if part is None:
+        method.flash(image, board, port, progress)
+        return
+    if not hasattr(method, "flash_part"):
+        raise UsageError(f"the board '{board.id}' is flashed whole", "leave out --model-only")
+    method.flash_part(image, part, board, port, progress)
 
 
 def flash_model(
@@ -68,26 +83,6 @@ def flash_model(
             f"the board '{board.id}' keeps no model apart from its firmware", "leave out --model-only"
         )
     method.flash_model(content, board, port, progress, slot)
-
-
-def flash_part(
-    image: FirmwareImage,
-    name: str,
-    board: Board,
-    port: str | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Write one part of an image alone, such as `model`: the rest must be on the board already.
-
-    Raises:
-        UsageError: the board's method writes whole images only, or the image has no such part.
-        ToolError, FlashError: as `flash`.
-    """
-    method = _method(board)
-    _check_board(image, board)
-    if not hasattr(method, "flash_part"):
-        raise UsageError(f"the board '{board.id}' is flashed whole", "leave out --model-only")
-    method.flash_part(image, name, board, port, progress)
 
 
 def flash_merged(path: Path, board: Board, port: str | None = None, progress: Progress | None = None) -> None:
@@ -123,11 +118,3 @@ def _method(board: Board) -> ModuleType:
     if method not in methods():
         raise ProjectError(f"'{board.path}': there is no flash method '{method}'", ", ".join(methods()))
     return importlib.import_module(f"edgekit.flash.{method}")
-
-
-def _check_board(image: FirmwareImage, board: Board) -> None:
-    if image.board_id != board.id:
-        raise ToolError(
-            f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
-            f"run `edgekit generate` and `edgekit build` for --board {board.id}",
-        )

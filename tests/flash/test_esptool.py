@@ -151,10 +151,10 @@ def test_a_model_that_does_not_belong_there(xiao: Board) -> None:
 def test_the_model_of_an_image_is_written_alone(built: Make, xiao: Board) -> None:
     made = built()
     with RomLoader() as board:
-        flash.flash_part(made.image, "model", xiao, board.port)
+        flash.flash(made.image, xiao, board.port, part="model")
     expect(board, {0x400000: made.contents[0x400000]})
     with pytest.raises(UsageError, match="has no part 'weights' of its own") as caught:
-        flash.flash_part(made.image, "weights", xiao, "/nowhere")
+        flash.flash(made.image, xiao, "/nowhere", part="weights")
     assert "bootloader, partition-table, app, model" in caught.value.hint
 
 
