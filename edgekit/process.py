@@ -2,13 +2,13 @@
 
 import codecs
 import contextlib
-import os
 import queue
 import re
 import shutil
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -106,37 +106,57 @@ def stream(
         raise ToolError(f"the program '{name}' was not found", hint) from error
     except OSError as error:
         raise ToolError(f"the program '{name}' cannot be run: {error.strerror}", hint) from error
+    lines = _Lines(running, on_line)
     try:
-        assert running.stdout is not None
-        _hand_on_lines(running.stdout.fileno(), on_line, silence_s)
+        lines.hand_on(silence_s)
         return int(running.wait(silence_s))
-    except (queue.Empty, subprocess.TimeoutExpired) as error:
-        raise SilentToolError(f"'{name}' said nothing for {silence_s:g} s and was stopped", hint) from error
-    finally:
+    except BaseException as error:
+        # What it had said before it was stopped is handed on too: it tells how far it came.
         _stop(running)
+        with contextlib.suppress(Exception, KeyboardInterrupt):
+            lines.hand_on(_GRACE_S)
+        if isinstance(error, queue.Empty | subprocess.TimeoutExpired):
+            said = f"'{name}' said nothing for {silence_s:g} s and was stopped"
+            raise SilentToolError(said, hint) from error
+        raise
 
 
-def _hand_on_lines(descriptor: int, on_line: Callable[[str], None], silence_s: float) -> None:
-    """Read to the end. Raises queue.Empty where nothing comes for `silence_s`."""
-    arrived: queue.Queue[bytes] = queue.Queue()
+class _Lines:
+    """The output of a running program, line by line."""
 
-    def read() -> None:
+    def __init__(self, running: "subprocess.Popen[bytes]", on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._arrived: queue.Queue[bytes] = queue.Queue()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._pending = ""
+        self._ended = False
+        self._waiting: deque[str] = deque()
         # Windows cannot wait for a pipe with a time limit, but for a queue.
-        with contextlib.suppress(OSError):
-            while content := os.read(descriptor, 65536):
-                arrived.put(content)
-        arrived.put(b"")
+        threading.Thread(target=self._read, args=(running,), name="output of a tool", daemon=True).start()
 
-    threading.Thread(target=read, name="output of a tool", daemon=True).start()
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    pending = ""
-    while content := arrived.get(timeout=silence_s):
-        *lines, pending = _END_OF_LINE.split(pending + decoder.decode(content))
-        pending = pending[-_LONGEST_LINE:]
-        for line in filter(None, lines):
-            on_line(line)
-    if pending:
-        on_line(pending)
+    def _read(self, running: "subprocess.Popen[bytes]") -> None:
+        assert running.stdout is not None
+        with running.stdout as output:
+            while content := output.read(65536):
+                self._arrived.put(content)
+        self._arrived.put(b"")
+
+    def hand_on(self, silence_s: float) -> None:
+        """Hand on all lines to the end. Raises queue.Empty where nothing comes for `silence_s`."""
+        self._hand_on_waiting()
+        while not self._ended:
+            content = self._arrived.get(timeout=silence_s)
+            self._ended = not content
+            text = self._pending + self._decoder.decode(content, final=self._ended)
+            *lines, pending = _END_OF_LINE.split(text)
+            self._pending = pending[-_LONGEST_LINE:]
+            self._waiting.extend([*lines, self._pending] if self._ended else lines)
+            self._hand_on_waiting()
+
+    def _hand_on_waiting(self) -> None:
+        while self._waiting:
+            if line := self._waiting.popleft():
+                self._on_line(line)
 
 
 def _stop(running: "subprocess.Popen[bytes]") -> None:
@@ -147,5 +167,3 @@ def _stop(running: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
-    assert running.stdout is not None
-    running.stdout.close()

@@ -17,13 +17,28 @@ from edgekit.firmware.image import FirmwareImage
 
 
 @pytest.fixture
-def _esptool_config(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let esptool give up sooner than a real board would need; the environment names no port or speed."""
-    path = tmp_path_factory.mktemp("config") / "esptool.cfg"
-    path.write_text("[esptool]\ntimeout = 1\nconnect_attempts = 1\n")
-    monkeypatch.setenv("ESPTOOL_CFGFILE", str(path))
+def configure(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Return a function that sets esptool's limits, in seconds; the environment names no port or speed."""
     for name in ("PORT", "BAUD"):
         monkeypatch.delenv(f"ESPTOOL_{name}", raising=False)
+
+    def write(timeout: float = 60, sync_timeout: float = 0.5, connect_attempts: int = 3) -> None:
+        path = tmp_path_factory.mktemp("config") / "esptool.cfg"
+        limits = (
+            f"timeout = {timeout}\nsync_timeout = {sync_timeout}\nconnect_attempts = {connect_attempts}\n"
+        )
+        path.write_text(f"[esptool]\n{limits}")
+        monkeypatch.setenv("ESPTOOL_CFGFILE", str(path))
+
+    return write
+
+
+@pytest.fixture
+def _patient(configure: Callable[..., None]) -> None:
+    """Let esptool wait longer than a busy machine makes it: only who must time out sets other limits."""
+    configure()
 
 
 @pytest.fixture

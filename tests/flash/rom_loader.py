@@ -211,6 +211,8 @@ class RomLoader:
         data = packet[8:]
         if direction != 0:
             return
+        if self.verified == self.script.unplug_after_files:
+            raise _UnpluggedError  # now that the host has read the last answer
         self.commands.append(command)
         if command in (FLASH_DATA, DEFL_DATA):
             number = self.blocks
@@ -360,8 +362,6 @@ class RomLoader:
         digest = hashlib.md5(self.flash[offset : offset + size])
         self.verified += 1
         self._answer(command, data=digest.digest() if self.stub_started else digest.hexdigest().encode())
-        if self.verified == self.script.unplug_after_files:
-            raise _UnpluggedError
 
 
 _HANDLERS: dict[int, Callable[[RomLoader, int, bytes], None]] = {

@@ -29,7 +29,7 @@ from edgekit.errors import (
 from edgekit.firmware.image import FlashSettings
 from edgekit.flash import _esptool_log, esptool
 
-pytestmark = pytest.mark.usefixtures("_esptool_config")
+pytestmark = pytest.mark.usefixtures("_patient")
 
 Make = Callable[..., Built]
 AS_IT_WAS = "the board's flash is as it was"
@@ -200,8 +200,14 @@ FOREVER = frozenset(range(4, 100))
     ids=lambda value: value.split(";")[0][:40] if isinstance(value, str) else "",
 )
 def test_a_failure_says_what_state_the_board_is_in(
-    built: Make, xiao: Board, script: Script, message: str, hint: str
+    built: Make, xiao: Board, configure: Callable[..., None], script: Script, message: str, hint: str
 ) -> None:
+    if script.silent:
+        configure(sync_timeout=0.1, connect_attempts=1)
+    elif script.silent_from_block is not None:
+        configure(timeout=3)
+    elif script.unplug_at_block is not None:
+        configure(connect_attempts=1)  # so often it looks whether the port is back
     made = built()
     with RomLoader(script) as board, pytest.raises(FlashError) as caught:
         flash.flash(made.image, xiao, board.port)
@@ -224,7 +230,8 @@ def test_one_damaged_and_one_shortened_block_are_sent_again(built: Make, xiao: B
     expect(board, made.contents)
 
 
-def test_half_a_model_is_said_to_be_no_broken_firmware(xiao: Board) -> None:
+def test_half_a_model_is_said_to_be_no_broken_firmware(xiao: Board, configure: Callable[..., None]) -> None:
+    configure(connect_attempts=1)
     with RomLoader(Script(unplug_at_block=0)) as board, pytest.raises(FlashError) as caught:
         flash.flash_model(MODEL * 5, xiao, board.port)
     assert "model at 0x400000 not; its firmware has no whole model until it is written again" in str(
@@ -246,16 +253,15 @@ def test_an_interruption_says_it_too(built: Make, xiao: Board) -> None:
 
 
 def test_an_esptool_that_hangs_is_stopped(
-    built: Make, xiao: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    built: Make, xiao: Board, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "esptool.cfg").write_text("[esptool]\ntimeout = 600\n")
-    monkeypatch.setenv("ESPTOOL_CFGFILE", str(tmp_path / "esptool.cfg"))
-    monkeypatch.setattr(esptool, "_SILENCE_S", 1.0)
+    configure(timeout=600)
+    monkeypatch.setattr(esptool, "_SILENCE_S", 4.0)
     monkeypatch.setattr(esptool, "_SILENCE_S_PER_MB", 0.0)
     made = built()
     with RomLoader(Script(silent_from_block=4)) as board, pytest.raises(FlashError) as caught:
         flash.flash(made.image, xiao, board.port)
-    assert caught.value.message == f"esptool said nothing for 1 s and was stopped; {HALF}"
+    assert caught.value.message == f"esptool said nothing for 4 s and was stopped; {HALF}"
 
 
 def test_a_changed_part_is_not_written(built: Make, xiao: Board) -> None:

@@ -105,6 +105,21 @@ def test_what_is_raised_over_a_line_stops_the_program() -> None:
         os.kill(int(seen[0]), 0)
 
 
+def test_lines_that_were_on_their_way_are_handed_on_too() -> None:
+    # All three are in the pipe before the first is looked at, which an interruption ends.
+    script = "import os, time; os.write(1, b'one\\ntwo\\nthree'); time.sleep(600)"
+
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        if line == "one":
+            raise KeyboardInterrupt
+
+    seen: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        process.stream([sys.executable, "-c", script], interrupt, silence_s=60)
+    assert seen == ["one", "two", "three"]
+
+
 def test_a_missing_program_cannot_be_streamed() -> None:
     with pytest.raises(ToolError, match="'no-such-tool' was not found"):
         process.stream(["no-such-tool"], print, silence_s=60)
