@@ -45,6 +45,8 @@ OWNERS = {
     "rich": {"cli"},
     "ai_edge_litert": {"oracle"},
     "subprocess": {"process", "emulator"},
+    # It is GPL: it is run as a program, and never imported.
+    "esptool": set(),
 }
 
 
