@@ -12,9 +12,10 @@ from edgekit.board import Board
 from edgekit.errors import EdgekitError, FlashError, PortError
 from edgekit.flash import Progress
 
-_ERASING = re.compile(r"Flash will be erased from (0x[0-9a-fA-F]+) ")
+_ERASING = re.compile(r"Flash will be erased from ")
 _WRITING = re.compile(r"Writing at 0x[0-9a-fA-F]+ .*?([0-9]{1,3}(?:\.[0-9]+)?)%")
 _CONNECTED = re.compile(r"Connected to ")
+_WROTE = re.compile(r"Wrote [0-9]+ bytes .*?at (0x[0-9a-fA-F]+) in ")
 _VERIFIED = re.compile(r"Hash of data verified")
 _LAST_WORDS = re.compile(r"^(?:ERROR: )?(?:A (?:fatal|serial exception) error occurred: )", re.MULTILINE)
 _MOST_LINES = 200
@@ -53,15 +54,16 @@ class Log:
         """Begin with nothing said.
 
         Args:
-            regions: what is written.
+            regions: what is written; esptool does it by offset, and reads each back before the next.
             progress: told the bytes written and the bytes in all; never goes back.
             unfinished: what a board is like when only a part of them is there.
         """
-        self._regions = tuple(regions)
+        self._regions = sorted(regions, key=lambda region: region.offset)
         self._progress = progress
         self._unfinished = unfinished
         self._lines: list[str] = []
-        self._current: Region | None = None
+        self._begun = False
+        self._written: list[Region] = []
         self._verified: set[Region] = set()
         self._shown = 0
         self.connected = False
@@ -69,25 +71,26 @@ class Log:
     def feed(self, line: str) -> None:
         """Take in one line."""
         if found := _WRITING.match(line):
-            if self._current is not None:
-                self._show(self._current.size_bytes * min(float(found[1]), 100.0) / 100)
+            self._show(min(float(found[1]), 100.0) / 100)
             return
         self._lines = [*self._lines[1 - _MOST_LINES :], line.rstrip()]
-        if found := _ERASING.search(line):
-            offset = int(found[1], 16)
-            self._current = next((region for region in self._regions if region.offset == offset), None)
+        if _ERASING.match(line):
+            self._begun = True
             self._show(0)
-        elif _VERIFIED.match(line) and self._current is not None:
-            self._verified.add(self._current)
-            self._current = None
-            self._show(0)
+        elif found := _WROTE.match(line):
+            self._written += [region for region in self._regions if region.offset == int(found[1], 16)]
+        elif _VERIFIED.match(line) and self._written:
+            self._verified.add(self._written[-1])
         elif _CONNECTED.match(line):
             self.connected = True
 
     def _show(self, of_current: float) -> None:
+        """Tell what is written, and this fraction of the file that is on its way."""
         if self._progress is None:
             return
-        done = sum(region.size_bytes for region in self._verified) + int(of_current)
+        current = next((region for region in self._regions if region not in self._written), None)
+        done = sum(region.size_bytes for region in self._regions if region in self._written)
+        done += int(current.size_bytes * of_current) if current else 0
         if done > self._shown or not done:
             self._shown = done
             self._progress(done, sum(region.size_bytes for region in self._regions))
@@ -101,7 +104,7 @@ class Log:
         """Say what state the board is in."""
         if self.complete:
             return "all was written and verified, but the board did not restart"
-        if self._current is None and not self._verified:
+        if not self._begun:
             return "nothing was written: the board's flash is as it was"
         done = [region for region in self._regions if region in self._verified]
         rest = [region for region in self._regions if region not in self._verified]

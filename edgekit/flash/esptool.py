@@ -32,6 +32,8 @@ from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
 from edgekit.flash._esptool_log import Log, Region
 
+HOW_TO_GET = 'pip install "esptool>=5.1,<6"'
+
 _SECTOR_BYTES = 4096
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
@@ -57,6 +59,14 @@ class _Facts:
     model_bytes: int
     """0 where the board's stock firmware keeps no model of its own."""
     model_magic: str
+
+
+def installed() -> str:
+    """Return the version of esptool in this Python; empty where there is none."""
+    try:
+        return importlib.metadata.version("esptool")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def default_port() -> str | None:
@@ -217,14 +227,10 @@ def _write(
 
 
 def _command(facts: _Facts, place: str, settings: FlashSettings) -> list[str]:
-    try:
-        version = importlib.metadata.version("esptool")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ToolError("esptool is not installed beside edgekit", 'pip install "esptool>=5.1,<6"') from error
+    version = installed()
     if not version.startswith("5."):
-        raise ToolError(
-            f"esptool is of version {version}, edgekit runs version 5", 'pip install "esptool>=5.1,<6"'
-        )
+        said = f"is of version {version}, and edgekit runs version 5" if version else "is not installed"
+        raise ToolError(f"esptool {said}", HOW_TO_GET)
     # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
     command = [sys.executable, "-P", "-m", "esptool", "--chip", facts.chip, "--port", place]
     command += ["--baud", str(_baud(facts)), "--before", settings.before, "--after", settings.after]

@@ -319,8 +319,9 @@ class RomLoader:
         self._answer(command)
 
     def _begin(self, command: int, data: bytes) -> None:
-        size, blocks, block_bytes, offset, encrypted = struct.unpack("<IIIII", data)
-        assert not encrypted
+        # The fifth word, whether to encrypt, is the chip's own loader's; esptool's can do without.
+        size, blocks, block_bytes, offset = struct.unpack_from("<IIII", data)
+        assert data[16:] == bytes(4) or (self.stub_started and len(data) == 16)
         assert block_bytes == (0x4000 if self.stub_started else 0x400)
         assert offset % SECTOR == 0
         if size:

@@ -13,6 +13,7 @@ import pytest
 from flash.conftest import Built, boot_loader
 from flash.rom_loader import ESP32_C3, RomLoader, Script
 
+from edgekit import board as boards
 from edgekit import flash
 from edgekit.board import Board
 from edgekit.device import ports
@@ -415,6 +416,23 @@ def test_words_that_are_not_known_are_shown(xiao: Board) -> None:
     assert error.message == (
         f"esptool failed with exit code 2: the moon is full; nothing was written: {AS_IT_WAS}"
     )
+
+
+def test_a_port_that_is_gone_between_our_look_and_esptools(xiao: Board) -> None:
+    log = _esptool_log.Log([_esptool_log.Region("app", 0x10000, 100)], None, "it does not start")
+    log.feed("ERROR: A fatal error occurred: Could not open COM3, the port is busy or doesn't exist.")
+    error = log.failure(xiao, "COM3", 2, "")
+    assert isinstance(error, PortError)
+    assert error.message == f"the port 'COM3' cannot be opened any more; nothing was written: {AS_IT_WAS}"
+
+
+@pytest.mark.parametrize("name", [name for name in boards.list_ids() if "esp32s3" in name])
+def test_our_boards_have_what_flashing_needs(built: Make, name: str) -> None:
+    board = boards.load(name)
+    assert board.flash.method == "esptool"
+    assert board.flash.facts["boot_mode"]
+    with pytest.raises(PortError, match="there is no port '/dev/nowhere'"):
+        flash.flash(built(board_id=name).image, board, "/dev/nowhere")
 
 
 def test_ports_are_asked_only_where_they_can_answer() -> None:
