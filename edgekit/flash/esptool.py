@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit import process
@@ -24,12 +23,12 @@ from edgekit.errors import (
     FlashError,
     ModelError,
     PortError,
-    ProjectError,
     ToolError,
     UsageError,
 )
 from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
+from edgekit.flash._esptool_facts import LARGEST_FLASH, Facts, read
 from edgekit.flash._esptool_log import Log, Region
 
 HOW_TO_GET = 'pip install "esptool>=5.1,<6"'
@@ -38,27 +37,11 @@ _SECTOR_BYTES = 4096
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
 _CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
-_LARGEST_FLASH = 128 << 20
-_BAUD = 460800
-"""Ports that are USB all the way ignore it; the usual bridges manage it."""
 _SILENCE_S = 60.0
 _SILENCE_S_PER_MB = 40.0
 """What esptool itself allows the chip's own loader for erasing."""
 _NO_START = "it does not start properly until it is flashed again"
 _NO_MODEL = "its firmware has no whole model until it is written again"
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a board file says under `[flash.facts]`."""
-
-    chip: str
-    baud: int
-    boot_mode: str
-    model_offset: int
-    model_bytes: int
-    """0 where the board's stock firmware keeps no model of its own."""
-    model_magic: str
 
 
 def installed() -> str:
@@ -111,15 +94,15 @@ def flash_merged(path: Path, board: Board, port: str | None, progress: Progress 
     Raises:
         FlashError: it cannot be read or is no such file; or as `flash`.
     """
-    facts = _facts(board)
+    facts = read(board)
     as_it_was = "the board's flash is as it was"
     try:
         with path.open("rb") as file:
-            content = file.read(_LARGEST_FLASH + 1)
+            content = file.read(LARGEST_FLASH + 1)
     except OSError as error:
         raise FlashError(f"cannot read '{path}': {error.strerror}; {as_it_was}") from error
-    if len(content) > _LARGEST_FLASH:
-        raise FlashError(f"'{path}' is larger than any flash, {_LARGEST_FLASH:,} B; {as_it_was}")
+    if len(content) > LARGEST_FLASH:
+        raise FlashError(f"'{path}' is larger than any flash, {LARGEST_FLASH:,} B; {as_it_was}")
     if len(content) < 32 or content[0] != _IMAGE_MAGIC:
         raise FlashError(
             f"'{path}' is no merged image: it begins with no boot loader ({_IMAGE_MAGIC:#x}); {as_it_was}",
@@ -149,7 +132,7 @@ def flash_model(
         DoesNotFitError: the model is larger than its place.
         FlashError: as `flash`.
     """
-    facts = _facts(board)
+    facts = read(board)
     if not facts.model_bytes:
         raise UsageError(
             f"the board '{board.id}' keeps no model apart from its firmware", "leave out --model-only"
@@ -178,7 +161,7 @@ def restart(board: Board, port: str | None) -> bool:
     Raises:
         PortError, ToolError: as `flash`.
     """
-    facts = _facts(board)
+    facts = read(board)
     command = _command(
         facts, _find(board, port, facts), FlashSettings(before="no-reset", after="watchdog-reset", stub=False)
     )
@@ -197,7 +180,7 @@ def _write(
     progress: Progress | None,
     unfinished: str,
 ) -> None:
-    facts = _facts(board)
+    facts = read(board)
     if settings.chip and settings.chip != facts.chip:
         raise ToolError(f"the image is for an {settings.chip}, but '{board.id}' has an {facts.chip}")
     for part in parts:
@@ -223,17 +206,17 @@ def _write(
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(log.state()) from stop
     if code != 0:
-        raise log.failure(board, place, code, _boot_mode(facts))
+        raise log.failure(board, place, code, facts.to_download_mode())
 
 
-def _command(facts: _Facts, place: str, settings: FlashSettings) -> list[str]:
+def _command(facts: Facts, place: str, settings: FlashSettings) -> list[str]:
     version = installed()
     if not version.startswith("5."):
         said = f"is of version {version}, and edgekit runs version 5" if version else "is not installed"
         raise ToolError(f"esptool {said}", HOW_TO_GET)
     # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
     command = [sys.executable, "-P", "-m", "esptool", "--chip", facts.chip, "--port", place]
-    command += ["--baud", str(_baud(facts)), "--before", settings.before, "--after", settings.after]
+    command += ["--baud", str(facts.speed()), "--before", settings.before, "--after", settings.after]
     return command if settings.stub else [*command, "--no-stub"]
 
 
@@ -244,55 +227,14 @@ def _environment() -> dict[str, str]:
     return {**kept, **plain, "TERM": "dumb"}
 
 
-def _find(board: Board, port: str | None, facts: _Facts) -> str:
+def _find(board: Board, port: str | None, facts: Facts) -> str:
     port = port or default_port() or "auto"
     if port != "auto":
         return port
     try:
         return choose(list_ports(), board.serial.usb_ids)
     except PortError as error:
-        raise PortError(error.message, f"{error.hint}. No port at all? {_boot_mode(facts)}") from error
-
-
-def _baud(facts: _Facts) -> int:
-    stated = os.environ.get("ESPTOOL_BAUD")
-    if not stated:
-        return facts.baud
-    if not (stated.isascii() and stated.isdigit() and 1200 <= int(stated[:9]) <= 5_000_000):
-        raise UsageError(f"ESPTOOL_BAUD is '{stated[:40]}', which is no speed in 1200..5000000")
-    return int(stated)
-
-
-def _boot_mode(facts: _Facts) -> str:
-    by_hand = facts.boot_mode or "hold BOOT, tap RESET, let go of BOOT"
-    return f"put the board into download mode by hand: {by_hand}. Then flash again"
-
-
-def _facts(board: Board) -> _Facts:
-    found = dict(board.flash.facts)
-
-    def take(key: str, kind: type, default: str | int | None, low: int = 0, high: int = 0) -> str | int:
-        value = found.pop(key, default)
-        good = type(value) is kind and (not isinstance(value, int) or low <= value <= high)
-        if not good:
-            allowed = "text" if kind is str else f"an integer in {low}..{high}"
-            raise ProjectError(f"'{board.path}': flash.facts.{key} is wrong; it must be {allowed}")
-        assert isinstance(value, str | int)
-        return value
-
-    facts = _Facts(
-        chip=str(take("chip", str, None)),
-        baud=int(take("baud", int, _BAUD, 1200, 5_000_000)),
-        boot_mode=str(take("boot_mode", str, "")),
-        model_offset=int(take("model_offset", int, 0, 0, _LARGEST_FLASH)),
-        model_bytes=int(take("model_bytes", int, 0, 0, _LARGEST_FLASH)),
-        model_magic=str(take("model_magic", str, "")),
-    )
-    if found:
-        raise ProjectError(f"'{board.path}': the flash method 'esptool' takes no fact '{min(found)}'")
-    if FlashSettings(chip=facts.chip).wrong_field() or not facts.chip:
-        raise ProjectError(f"'{board.path}': flash.facts.chip is wrong; it must be a chip such as esp32s3")
-    return facts
+        raise PortError(error.message, f"{error.hint}. No port at all? {facts.to_download_mode()}") from error
 
 
 def _check_unchanged(part: Part) -> None:
