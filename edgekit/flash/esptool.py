@@ -40,6 +40,7 @@ _CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13
 _SILENCE_S = 60.0
 _SILENCE_S_PER_MB = 40.0
 """What esptool itself allows the chip's own loader for erasing."""
+_AS_IT_WAS = "the board's flash is as it was"
 _NO_START = "it does not start properly until it is flashed again"
 _NO_MODEL = "its firmware has no whole model until it is written again"
 
@@ -69,7 +70,9 @@ def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progre
     """
     parts = image.parts or (Part("merged image", 0, image.path, image.size_bytes, image.sha256),)
     for part in parts:
-        _check_unchanged(part)
+        content = _check_unchanged(part)
+        if not image.parts:
+            _check_merged(part.path, content, board, read(board))
     _write(board, parts, image.flash_settings or FlashSettings(), port, progress, _NO_START)
 
 
@@ -95,27 +98,14 @@ def flash_merged(path: Path, board: Board, port: str | None, progress: Progress 
         FlashError: it cannot be read or is no such file; or as `flash`.
     """
     facts = read(board)
-    as_it_was = "the board's flash is as it was"
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FLASH + 1)
     except OSError as error:
-        raise FlashError(f"cannot read '{path}': {error.strerror}; {as_it_was}") from error
+        raise FlashError(f"cannot read '{path}': {error.strerror}; {_AS_IT_WAS}") from error
     if len(content) > LARGEST_FLASH:
-        raise FlashError(f"'{path}' is larger than any flash, {LARGEST_FLASH:,} B; {as_it_was}")
-    if len(content) < 32 or content[0] != _IMAGE_MAGIC:
-        raise FlashError(
-            f"'{path}' is no merged image: it begins with no boot loader ({_IMAGE_MAGIC:#x}); {as_it_was}",
-            "make one with `esptool merge-bin` out of boot loader, partition table and app",
-        )
-    chip_id = int.from_bytes(content[_CHIP_ID_AT : _CHIP_ID_AT + 2], "little")
-    wanted = _CHIP_IDS.get(facts.chip, chip_id)
-    if chip_id != wanted:
-        raise FlashError(
-            f"'{path}' is for a chip of id {chip_id}, but '{board.id}' has an {facts.chip} of id {wanted}; "
-            f"{as_it_was}",
-            "name the board that is plugged in with --board",
-        )
+        raise FlashError(f"'{path}' is larger than any flash, {LARGEST_FLASH:,} B; {_AS_IT_WAS}")
+    _check_merged(path, content, board, facts)
     # What is checked is what is written, whatever becomes of the file meanwhile.
     with _temporary(content) as copy:
         _write(board, [Part.of(path.name, 0, copy)], FlashSettings(), port, progress, _NO_START)
@@ -237,16 +227,34 @@ def _find(board: Board, port: str | None, facts: Facts) -> str:
         raise PortError(error.message, f"{error.hint}. No port at all? {facts.to_download_mode()}") from error
 
 
-def _check_unchanged(part: Part) -> None:
-    as_it_was = "the board's flash is as it was"
+def _check_merged(path: Path, content: bytes, board: Board, facts: Facts) -> None:
+    """Refuse a file that would go to 0 but begins with no boot loader for this chip. Raises FlashError."""
+    if len(content) < 32 or content[0] != _IMAGE_MAGIC:
+        raise FlashError(
+            f"'{path}' is no merged image: it begins with no boot loader ({_IMAGE_MAGIC:#x}); {_AS_IT_WAS}",
+            "make one with `esptool merge-bin` out of boot loader, partition table and app",
+        )
+    chip_id = int.from_bytes(content[_CHIP_ID_AT : _CHIP_ID_AT + 2], "little")
+    wanted = _CHIP_IDS.get(facts.chip, chip_id)
+    if chip_id != wanted:
+        raise FlashError(
+            f"'{path}' is for a chip of id {chip_id}, but '{board.id}' has an {facts.chip} of id {wanted}; "
+            f"{_AS_IT_WAS}",
+            "name the board that is plugged in with --board",
+        )
+
+
+def _check_unchanged(part: Part) -> bytes:
+    """Return the content of a part. Raises FlashError where it is not the one that was built."""
     try:
         content = part.path.read_bytes()
     except OSError as error:
-        raise FlashError(f"cannot read '{part.path}': {error.strerror}; {as_it_was}") from error
+        raise FlashError(f"cannot read '{part.path}': {error.strerror}; {_AS_IT_WAS}") from error
     if hashlib.sha256(content).hexdigest() != part.sha256:
         raise FlashError(
-            f"'{part.path}' has changed since it was built; {as_it_was}", "run `edgekit build` again"
+            f"'{part.path}' has changed since it was built; {_AS_IT_WAS}", "run `edgekit build` again"
         )
+    return content
 
 
 @contextlib.contextmanager

@@ -102,6 +102,15 @@ def test_an_image_without_parts_is_a_merged_one(built: Make, xiao: Board, tmp_pa
     expect(board, {0: path.read_bytes()})
 
 
+def test_an_image_without_parts_that_is_no_merged_one(built: Make, xiao: Board, tmp_path: Path) -> None:
+    path = tmp_path / "firmware.elf"
+    path.write_bytes(b"\x7fELF" + bytes(1000))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    image = built(path=path, sha256=digest, size_bytes=1004, parts=(), flash_settings=None).image
+    with pytest.raises(FlashError, match=f"'{path}' is no merged image.*{AS_IT_WAS}"):
+        flash.flash(image, xiao, "/dev/nowhere")
+
+
 def test_a_merged_file_of_somebody_else(xiao: Board, tmp_path: Path) -> None:
     path = tmp_path / "--theirs.bin"
     path.write_bytes(boot_loader(70_001))
