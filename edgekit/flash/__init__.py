@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TypeAlias
 
 from edgekit.board import Board
@@ -11,6 +12,8 @@ from edgekit.firmware.image import FirmwareImage
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the bytes written so far and the bytes in all."""
+Note: TypeAlias = Callable[[str], None]
+"""Called with what a person should do or know meanwhile, such as which button to press."""
 
 
 def methods() -> tuple[str, ...]:
@@ -19,7 +22,11 @@ def methods() -> tuple[str, ...]:
 
 
 def flash(
-    image: FirmwareImage, board: Board, port: str | None = None, progress: Progress | None = None
+    image: FirmwareImage,
+    board: Board,
+    port: str | None = None,
+    progress: Progress | None = None,
+    on_note: Note | None = None,
 ) -> None:
     """Write an image to a board, by the method of its board file.
 
@@ -28,20 +35,21 @@ def flash(
         board: its `flash.method` names the module.
         port: where the board is; None lets the method find it, or means none is needed.
         progress: called during the work.
+        on_note: told what a person should do meanwhile.
 
     Raises:
         ToolError: the image is of another board.
+        DoesNotFitError: the image is larger than the place for it.
+        PortError: the port is absent, busy or not permitted.
         FlashError: writing failed; what state the board is in is in the message.
     """
-    method = board.flash.method
-    if method not in methods():
-        raise ProjectError(f"'{board.path}': there is no flash method '{method}'", ", ".join(methods()))
+    method = _module(board)
     if image.board_id != board.id:
         raise ToolError(
             f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
             f"run `edgekit generate` and `edgekit build` for --board {board.id}",
         )
-    importlib.import_module(f"edgekit.flash.{method}").flash(image, board, port, progress)
+    method.flash(image, board, port, progress, on_note or _unheard)
 
 
 def flash_model(
@@ -50,6 +58,8 @@ def flash_model(
     port: str | None = None,
     progress: Progress | None = None,
     slot: int | None = None,
+    header: str | None = None,
+    on_note: Note | None = None,
 ) -> None:
     """Write a model alone to where the firmware on a board looks for it: stock firmware, or ours with a slot.
 
@@ -59,15 +69,36 @@ def flash_model(
         port: where the board is; None lets the method find it.
         progress: called during the work.
         slot: which of several places, from 1; None means the first.
+        header: what stands in front of the model, for boards that know several ways; None means the board's.
+        on_note: told what a person should do meanwhile.
 
     Raises:
-        UsageError: the board keeps no model apart from its firmware.
+        UsageError: the board keeps no model apart from its firmware, or has no such slot or header.
         DoesNotFitError: the model is larger than its place.
         FlashError: writing failed; what state the board is in is in the message.
     """
-    method = importlib.import_module(f"edgekit.flash.{board.flash.method}")
-    if board.flash.method not in methods() or not hasattr(method, "flash_model"):
+    method = _module(board)
+    if not hasattr(method, "flash_model"):
         raise UsageError(
             f"the board '{board.id}' keeps no model apart from its firmware", "leave out --model-only"
         )
-    method.flash_model(content, board, port, progress, slot)
+    method.flash_model(content, board, port, progress, on_note or _unheard, slot, header)
+
+
+def serial_port(board: Board, port: str | None) -> str | None:
+    """Return the serial port of a board that was flashed at `port`, which may name a drive instead."""
+    method = _module(board)
+    found: str | None = method.serial_port(port) if hasattr(method, "serial_port") else port
+    return found
+
+
+def _module(board: Board) -> ModuleType:
+    """Return the module of the board's flash method. Raises ProjectError where there is none."""
+    method = board.flash.method
+    if method not in methods():
+        raise ProjectError(f"'{board.path}': there is no flash method '{method}'", ", ".join(methods()))
+    return importlib.import_module(f"edgekit.flash.{method}")
+
+
+def _unheard(text: str) -> None:
+    """Take notes that nobody wants."""

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
     {"errors", "percentiles"},
-    {"resources", "process", "files", "toml_table", "json_object"},
+    {"resources", "process", "files", "toml_table", "json_object", "ports"},
     {"graph"},
     {"contract"},
     {"ops", "board", "settings", "data", "oracle", "toolchain"},
@@ -39,8 +39,9 @@ OWNERS = {
     "onnx2tf": {"convert"},
     "onnxruntime": {"convert"},
     "jinja2": {"firmware"},
-    "serial": {"device"},
+    "serial": {"device", "ports"},
     "cobs": {"device"},
+    "xmodem": {"flash"},
     "click": {"cli"},
     "rich": {"cli"},
     "ai_edge_litert": {"oracle"},
