@@ -24,7 +24,7 @@ def labelled(labels: Sequence[str]) -> list[Path]:
 
 
 def unmounted(labels: Sequence[str], root: Path = Path("/")) -> Path | None:
-    """Return the device of a drive with one of these labels that Linux sees and nobody has mounted, or None."""
+    """Return the device of a drive with such a label that Linux sees and nobody has mounted, or None."""
     if sys.platform != "linux":
         return None
     devices = _devices(labels, root)

@@ -6,6 +6,7 @@ What it says and wants to hear was read from Himax's xmodem_send.py and Seeed's 
 import contextlib
 import io
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,6 +37,10 @@ class Patience:
     """Until a person has pressed RESET."""
     key_s: float = 0.01
     """Between keys while the bootloader is waited for: it listens for 100 ms only."""
+    press_on_s: float = 0.5
+    """Keys after the last that was said that is no known sentence ..."""
+    listen_s: float = 4.0
+    """... and until when none are pressed then."""
     invite_s: float = 20.0
     """Until the bootloader asks for a file."""
     reply_s: float = 10.0
@@ -79,21 +84,31 @@ class Session:
         self._heard = bytearray()
         self._is_asked = False
         self._is_invited = False
+        self._is_disturbed = False
 
     def enter(self) -> None:
-        """Press the menu's key until the bootloader is there. Raises SilentError."""
+        """Press the menu's key until the bootloader is there. Raises SilentError.
+
+        Who has said something that is no known sentence may be the bootloader waiting for a file: keys pause
+        then, because it asks (`C`) only if nothing comes, and go on as soon as it says anything else.
+        """
         self._is_asked = self._is_invited = False
         listeners = [Listener(text) for text in (self._words.menu, self._words.ready, self._words.question)]
         deadline = self._clock() + self._patience.enter_s
+        talked_at = heard_at = -math.inf
         invitations = 0
-        while self._clock() < deadline:
-            self._write(self._words.menu_key)
-            pause = self._clock() + self._patience.key_s
-            while (byte := self._byte(pause - self._clock())) is not None:
-                # After a failure it may be waiting for a file and say nothing else.
-                invitations = invitations + 1 if byte == _INVITATION else 0
+        while (now := self._clock()) < deadline:
+            if not self._patience.press_on_s < now - talked_at < self._patience.listen_s:
+                self._write(self._words.menu_key)
+            while (byte := self._byte(now + self._patience.key_s - self._clock())) is not None:
+                is_alone = self._clock() - heard_at > self._patience.quiet_s
+                heard_at = self._clock()
+                if byte == _INVITATION:
+                    invitations += is_alone
+                else:
+                    talked_at, invitations = heard_at, 0
                 said = next((one.sentence for one in listeners if one.hears(byte)), None)
-                if said is not None or invitations == 3:
+                if said is not None or invitations == 2:
                     self._is_asked = said == self._words.question
                     self._is_invited = said in (None, self._words.ready)
                     return
@@ -113,6 +128,7 @@ class Session:
 
         answer = self._words.no if self._is_asked else self._words.menu_key
         self._is_asked = False
+        self._is_disturbed = False
         # Where it is waiting for the file already, a key would be one byte too many.
         exchange = _Exchange(self, self._words, self._patience, answer)
         # The package reports through logging, which without a handler would print.
@@ -175,6 +191,7 @@ class Session:
         deadline = self._clock() + timeout_s
         before = None
         while (byte := self._byte(deadline - self._clock())) is not None:
+            self._is_disturbed |= byte not in (_ACK, _INVITATION)
             if byte in (_ACK, _NAK):
                 return bytes([byte])
             if byte == before == _CAN:
@@ -182,22 +199,45 @@ class Session:
             if question is not None and question.hears(byte):
                 return b""
             before = byte
+        self._is_disturbed = True
         return None
+
+    def confirm(self, packet: bytes) -> None:
+        """Make sure that the board has the last packet before it is told that it has all.
+
+        After noise an answer may have been taken for one that it was not. A packet that comes twice does no
+        harm to a receiver that has it, but not every one is perfect: on a quiet line nothing is sent twice.
+
+        Raises:
+            FileFailedError: the board does not acknowledge it.
+        """
+        self.purge()
+        for _ in range(self._patience.packet_tries if self._is_disturbed else 0):
+            self.packet(packet, again=True)
+            if self.reply(self._patience.reply_s, None) == bytes([_ACK]):
+                return
+        if self._is_disturbed:
+            raise FileFailedError("the board does not acknowledge the last packet")
 
     def packet(self, data: bytes, *, again: bool) -> None:
         """Send a packet. Answers to an earlier one that are still under way must not count for this one."""
         if again:
             self.purge()
         else:
-            self._heard.clear()
-            self._heard_at_once()
+            self._heard += self._heard_at_once()
+            self._drop()
         self._write(data)
 
     def purge(self) -> None:
         """Drop what is heard until nobody has spoken for a moment."""
         deadline = self._clock() + self._patience.reply_s
-        while self._clock() < deadline and self._byte(self._patience.quiet_s) is not None:
-            self._heard.clear()
+        while self._clock() < deadline and (byte := self._byte(self._patience.quiet_s)) is not None:
+            self._heard.append(byte)
+            self._drop()
+
+    def _drop(self) -> None:
+        self._is_disturbed |= bool(self._heard.strip(bytes([_INVITATION])))
+        self._heard.clear()
 
     def _await(self, sentence: str) -> bool:
         listener = Listener(sentence)
@@ -217,9 +257,11 @@ class Session:
             self._heard += self._transport.exchange(b"", left)[1]
         return self._heard.pop(0)
 
-    def _heard_at_once(self) -> None:
-        while self._transport.exchange(b"", 0.0)[1]:
-            pass
+    def _heard_at_once(self) -> bytes:
+        heard = bytearray()
+        while more := self._transport.exchange(b"", 0.0)[1]:
+            heard += more
+        return bytes(heard)
 
     def _write(self, data: bytes) -> None:
         deadline = self._clock() + self._patience.reply_s
@@ -258,6 +300,9 @@ class _Exchange:
 
     def putc(self, data: bytes, _timeout: float = 1.0) -> int:
         """Send a packet."""
-        self._session.packet(bytes(data), again=bytes(data) == self._sent)
-        self._sent = bytes(data)
+        packet = bytes(data)
+        if packet == bytes([_EOT]) != self._sent:
+            self._session.confirm(self._sent)
+        self._session.packet(packet, again=packet == self._sent)
+        self._sent = packet
         return len(data)

@@ -1,4 +1,4 @@
-"""Flashes by XMODEM: the bootloader of Himax's WiseEye2 takes files over the serial port, one after another."""
+"""Flashes by XMODEM: the bootloader of Himax's WiseEye2 takes files over a serial port, one after another."""
 
 import re
 import time
@@ -139,7 +139,7 @@ def check(files: Sequence[File], facts: Facts, board: Board) -> None:
         misplaced = file.address < facts.data_min_address or file.address % facts.data_alignment
         if file.address and misplaced:
             raise FlashError(
-                f"{file} cannot stand there: further files begin at or behind {facts.data_min_address:#x}, at "
+                f"{file} cannot stand there: further files begin at {facts.data_min_address:#x} or more, at "
                 f"multiples of {facts.data_alignment:#x}; {as_it_was}"
             )
         if file.address < end:
@@ -180,7 +180,7 @@ def send_files(
     patience: Patience | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Send files over an open line; after a failure the bootloader is entered again for that file and the rest.
+    """Send files over an open line; after a failure the bootloader is entered again for the rest.
 
     Args:
         transport: the line, at the bootloader's speed.
