@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 @click.option(
     "--slot", type=click.IntRange(min=1), help="With --model-only: which place, if there are several."
 )
+@click.option(
+    "--header",
+    type=click.Choice(["groveai", "sensecapai"]),
+    help="With --model-only, UF2: what stands in front of the model.  [default: the board's]",
+)
+@click.option(
+    "--uf2-only",
+    type=_options.PATH,
+    metavar="FILE",
+    help="Write what would be flashed to a .uf2 file, and stop.",
+)
 @_options.runtime
 @_options.kernels
 @_options.sdk
@@ -43,6 +54,8 @@ def command(
     no_build: bool,
     model_only: bool,
     slot: int | None,
+    header: str | None,
+    uf2_only: Path | None,
     runtime: str | None,
     kernels: str | None,
     sdk_dir: Path | None,
@@ -72,10 +85,12 @@ def command(
 
     opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
     if model_only:
-        _model_only(output, opened, _options.require(model), port, slot)
+        _model_only(output, opened, _options.require(model), port, slot, header, uf2_only)
         return
-    if slot is not None:
-        raise UsageError("--slot is for --model-only")
+    if slot is not None or header is not None:
+        raise UsageError("--slot and --header are for --model-only")
+    if uf2_only is not None:
+        _check_uf2(opened, uf2_only)
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
@@ -99,8 +114,17 @@ def command(
             image = build.load_image(folder)
         else:
             image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
+    if uf2_only is not None:
+        from edgekit.flash import uf2
+
+        flash.check_built_for(image, opened)
+        _write_uf2(output, opened, uf2_only, uf2.firmware_file(image, opened))
+        return
     with output.progress(f"flashing {opened.id}") as progress:
-        flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
+        flash.flash(
+            image, opened, port, lambda done, whole: progress(done / max(whole, 1)), on_note=output.talk
+        )
+    port = flash.serial_port(opened, port)
     if image.protocol == _mlperf.MLPERF_TINY:
         _mlperf.greet(output, opened, image, port=port, timeout_s=timeout_s)
         return
@@ -120,15 +144,55 @@ def command(
     )
 
 
-def _model_only(output: Output, board: "Board", model: Path, port: str | None, slot: int | None) -> None:
+def _model_only(
+    output: Output,
+    board: "Board",
+    model: Path,
+    port: str | None,
+    slot: int | None,
+    header: str | None,
+    uf2_only: Path | None,
+) -> None:
     """Write a checked int8 model to the board, without firmware."""
     from edgekit import flash, pipeline
 
+    if uf2_only is not None:
+        _check_uf2(board, uf2_only)
     loaded = pipeline.load_model(model)
+    if uf2_only is not None:
+        from edgekit.flash import uf2
+
+        _write_uf2(output, board, uf2_only, uf2.model_file(loaded.data, board, slot, header))
+        return
     with output.progress(f"writing the model to {board.id}") as progress:
-        flash.flash_model(loaded.data, board, port, lambda done, whole: progress(done / max(whole, 1)), slot)
-    output.text(
-        f"'{model}' ({len(loaded.data):,} B) is on {board.id}\n"
-        f"next: edgekit monitor --board {board.id} --protocol sscma"
-    )
+        flash.flash_model(
+            loaded.data,
+            board,
+            port,
+            lambda done, whole: progress(done / max(whole, 1)),
+            slot=slot,
+            header=header,
+            on_note=output.talk,
+        )
+    output.text(f"'{model}' ({len(loaded.data):,} B) is on {board.id}")
+    if board.flash.method != "uf2":  # the stock firmware of those boards answers over I2C and WebUSB only
+        output.text(f"next: edgekit monitor --board {board.id} --protocol sscma")
     output.result({"board": board.id, "model": str(model), "bytes": len(loaded.data), "slot": slot})
+
+
+def _check_uf2(board: "Board", path: Path) -> None:
+    """Refuse, before long work, boards that take no .uf2 and places that cannot be written."""
+    from edgekit.errors import UsageError
+    from edgekit.files import check_writable
+
+    if board.flash.method != "uf2":
+        raise UsageError(f"the board '{board.id}' is not flashed by UF2", "leave out --uf2-only")
+    check_writable(path)
+
+
+def _write_uf2(output: Output, board: "Board", path: Path, content: bytes) -> None:
+    from edgekit.files import write_whole
+
+    write_whole(path, content)
+    output.text(f"'{path}' ({len(content):,} B) is for {board.id}: copy it to the drive of its bootloader")
+    output.result({"board": board.id, "uf2": str(path), "bytes": len(content)})

@@ -44,12 +44,17 @@ def flash(
         FlashError: writing failed; what state the board is in is in the message.
     """
     method = _module(board)
+    check_built_for(image, board)
+    method.flash(image, board, port, progress, on_note or _unheard)
+
+
+def check_built_for(image: FirmwareImage, board: Board) -> None:
+    """Refuse an image of another board. Raises ToolError."""
     if image.board_id != board.id:
         raise ToolError(
             f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
             f"run `edgekit generate` and `edgekit build` for --board {board.id}",
         )
-    method.flash(image, board, port, progress, on_note or _unheard)
 
 
 def flash_model(
