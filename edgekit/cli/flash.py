@@ -155,18 +155,23 @@ def _model_only(
 ) -> None:
     """Write a checked int8 model to the board, without firmware."""
     from edgekit import flash, pipeline
+    from edgekit.graph import tflite
 
     if uf2_only is not None:
         _check_uf2(board, uf2_only)
-    loaded = pipeline.load_model(model)
+    content = tflite.read_bytes(model)
+    if flash.is_compiled_model(content, board):
+        output.talk(f"'{model}' is compiled for the NPU of {board.id}: it is written without a look inside")
+    else:
+        content = pipeline.load_model(model).data
     if uf2_only is not None:
         from edgekit.flash import uf2
 
-        _write_uf2(output, board, uf2_only, uf2.model_file(loaded.data, board, slot, header))
+        _write_uf2(output, board, uf2_only, uf2.model_file(content, board, slot, header))
         return
     with output.progress(f"writing the model to {board.id}") as progress:
         flash.flash_model(
-            loaded.data,
+            content,
             board,
             port,
             lambda done, whole: progress(done / max(whole, 1)),
@@ -174,10 +179,10 @@ def _model_only(
             header=header,
             on_note=output.talk,
         )
-    output.text(f"'{model}' ({len(loaded.data):,} B) is on {board.id}")
+    output.text(f"'{model}' ({len(content):,} B) is on {board.id}")
     if board.flash.method != "uf2":  # the stock firmware of those boards answers over I2C and WebUSB only
         output.text(f"next: edgekit monitor --board {board.id} --protocol sscma")
-    output.result({"board": board.id, "model": str(model), "bytes": len(loaded.data), "slot": slot})
+    output.result({"board": board.id, "model": str(model), "bytes": len(content), "slot": slot})
 
 
 def _check_uf2(board: "Board", path: Path) -> None:

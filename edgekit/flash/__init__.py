@@ -90,6 +90,12 @@ def flash_model(
     method.flash_model(content, board, port, progress, on_note or _unheard, slot, header)
 
 
+def is_compiled_model(content: bytes, board: Board) -> bool:
+    """Return whether a .tflite was compiled for the board's own processor of networks."""
+    method = _module(board)
+    return hasattr(method, "is_compiled_model") and bool(method.is_compiled_model(content, board))
+
+
 def serial_port(board: Board, port: str | None) -> str | None:
     """Return the serial port of a board that was flashed at `port`, which may name a drive instead."""
     method = _module(board)

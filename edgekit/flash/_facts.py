@@ -10,7 +10,9 @@ from edgekit.toml_table import Table
 
 def table(board: Board) -> Table:
     """Return [flash.facts] of a board file, to be read strictly."""
-    facts = {k: list(v) if isinstance(v, tuple) else v for k, v in board.flash.facts.items()}
+    facts: dict[str, object] = {
+        k: list(v) if isinstance(v, tuple) else v for k, v in board.flash.facts.items()
+    }
     return Table(board.path, "flash.facts", facts)
 
 

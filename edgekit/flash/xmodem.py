@@ -24,6 +24,7 @@ TRIES = 3
 """How often one file is sent before the work is given up."""
 
 _SENTENCE = re.compile(r"[ -~]{12,200}")
+_OPERATOR = re.compile(r"[a-z0-9-]{4,32}")
 _KEY = re.compile(r"[ -~]")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){1,8}")
 _PRESS = "press the board's RESET button: its bootloader listens right after it"
@@ -42,6 +43,8 @@ class Facts:
     data_alignment: int
     flash_bytes: int
     model_address: int
+    model_custom_op: str
+    """The operator of models that Vela has compiled for the board's NPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def _read(board: Board) -> Facts:
     table.only(
         *("baud", "menu_text", "menu_key", "ready_text", "question_text", "yes_key", "no_key"),
         *("preamble_begin", "preamble_end", "image_max_bytes", "data_min_address", "data_alignment"),
-        *("flash_bytes", "model_address"),
+        *("flash_bytes", "model_address", "model_custom_op"),
     )
     sentence, key = "a sentence of 12 to 200 ASCII characters", "one ASCII character"
     hexadecimal = "up to 8 bytes in lower-case hex"
@@ -83,6 +86,7 @@ def _read(board: Board) -> Facts:
         data_alignment=table.integer("data_alignment", 1, 1 << 24),
         flash_bytes=table.integer("flash_bytes", 1, 1 << 32),
         model_address=table.integer("model_address", 1, (1 << 32) - 1),
+        model_custom_op=table.text("model_custom_op", _OPERATOR, "the name of an operator"),
     )
 
 
@@ -117,6 +121,11 @@ def flash_model(
             f"'{board.path}': flash.facts.model_address lies outside data_min_address..flash_bytes"
         )
     _send([File("the model", facts.model_address, model)], facts, board, port, progress, on_note)
+
+
+def is_compiled_model(content: bytes, board: Board) -> bool:
+    """Return whether a .tflite holds what Vela made for the board's NPU, which only the board can run."""
+    return content[4:8] == b"TFL3" and _read(board).model_custom_op.encode() in content
 
 
 def check(files: Sequence[File], facts: Facts, board: Board) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import small_models
 from flash.images import made_image
+from flash.terminal import terminal
 from flash.test_uf2 import board_at, plug_in
+from flash.we2_bootloader import Bootloader
 
 from edgekit import board as boards
 from edgekit import pipeline
@@ -109,3 +111,29 @@ def test_what_cannot_be(cli: Run, model: Path, arguments: tuple[str, ...], messa
     code, _, error = cli(*arguments, "--model", model)
     assert code == 2
     assert message in error
+
+
+def test_a_model_for_the_npu_is_written_as_it_is(cli: Run, tmp_path: Path) -> None:
+    compiled = tmp_path / "vela.tflite"
+    compiled.write_bytes(b"\x1c\0\0\0TFL3" + b"ethos-u".rjust(100, b"\0"))
+    code, _, error = cli(
+        *("--board", "grove_vision_ai_v2", "--model-only", "--model", compiled, "--port", "/dev/no-such-port")
+    )
+    assert code == 8
+    assert "is compiled for the NPU of grove_vision_ai_v2" in error
+    code, _, error = cli("--board", V1.id, "--model-only", "--model", compiled, "--uf2-only", "x.uf2")
+    assert code == 4
+    assert not (tmp_path / "x.uf2").exists()
+
+
+def test_a_model_by_xmodem(cli: Run, model: Path) -> None:
+    bootloader = Bootloader(window_s=60)
+    with terminal(bootloader) as (path, press):
+        press()
+        code, said, error = cli(
+            *("--board", "grove_vision_ai_v2", "--model-only", "--model", model, "--port", path)
+        )
+    assert code == 0
+    assert "press the board's RESET button" in error
+    assert "next: edgekit monitor --board grove_vision_ai_v2 --protocol sscma" in said
+    assert bootloader.flash[0x400000].startswith(model.read_bytes())

@@ -1,16 +1,12 @@
 """Files by XMODEM to a scripted bootloader: right bytes at right places, or an error that says what is."""
 
-import os
 import random
-import threading
-import time
-import tty
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flash.images import made_image
+from flash.terminal import terminal
 from flash.we2_bootloader import Bootloader, Faults, Line
 
 from edgekit import board as boards
@@ -289,62 +285,16 @@ def test_facts_are_read_strictly(key: str, value: str | int, message: str) -> No
 def test_an_image_with_a_model_goes_over_a_real_serial_port(tmp_path: Path) -> None:
     image = made_image(tmp_path, V2, FIRMWARE.content, {0x400000: MODEL.content})
     bootloader = Bootloader(Faults(seed=3, nak=0.05), window_s=60)
-    over_a_terminal(bootloader, lambda path, on_note: flash.flash(image, V2, path, on_note=on_note))
+    with terminal(bootloader) as (path, press):
+        flash.flash(image, V2, path, on_note=lambda _: press())
     assert_all_there(bootloader, (FIRMWARE, MODEL))
 
 
 def test_a_port_that_is_pulled_out(tmp_path: Path) -> None:
     image = made_image(tmp_path, V2, FIRMWARE.content)
     bootloader = Bootloader(Faults(silent_after=3), window_s=60)
-    with pytest.raises(FlashError, match=r"the firmware \(3,000 B at 0x0\): broken"):
-        over_a_terminal(
-            bootloader,
-            lambda path, on_note: flash.flash(image, V2, path, on_note=on_note),
-            until=lambda: bootloader.state == "dead",
-        )
-
-
-def over_a_terminal(
-    bootloader: Bootloader,
-    work: Callable[[str, Callable[[str], None]], None],
-    until: Callable[[], bool] = lambda: False,
-) -> None:
-    """Run `work(path, on_note)` against a bootloader at the other end of a pseudo-terminal, in real time."""
-    host, board = os.openpty()
-    path = os.ttyname(board)
-    reset, stop = threading.Event(), threading.Event()
-
-    def serve() -> None:
-        line = Line(bootloader)
-        started = time.monotonic()
-        os.set_blocking(host, False)
-        while not stop.is_set() and not until():
-            if reset.is_set():
-                reset.clear()
-                bootloader.press_reset()
-            try:
-                data = os.read(host, 4096)
-            except BlockingIOError:
-                data = b""
-                stop.wait(0.001)
-            # Its time is the real one, but what it has to say never waits for the host's.
-            bootloader.now = max(bootloader.now, time.monotonic() - started)
-            _, heard = line.exchange(data, 0.0)
-            if heard:
-                os.set_blocking(host, True)
-                os.write(host, heard)
-                os.set_blocking(host, False)
-        if until():
-            os.close(host)
-
-    thread = threading.Thread(target=serve)
-    tty.setraw(board)
-    thread.start()
-    try:
-        work(path, lambda text: reset.set() if "RESET" in text else None)
-    finally:
-        stop.set()
-        thread.join()
-        os.close(board)
-        if not until():
-            os.close(host)
+    with (
+        terminal(bootloader, until=lambda: bootloader.state == "dead") as (path, press),
+        pytest.raises(FlashError, match=r"the firmware \(3,000 B at 0x0\): broken"),
+    ):
+        flash.flash(image, V2, path, on_note=lambda _: press())
