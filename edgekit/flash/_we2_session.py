@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from edgekit.device.transport import LineBrokenError, Transport
 from edgekit.flash._hearing import Listener
+from edgekit.flash._line import Line
 
 PACKET_BYTES = 128
 _ACK, _NAK, _CAN, _EOT, _INVITATION = 0x06, 0x15, 0x18, 0x04, ord("C")
@@ -77,11 +78,9 @@ class Session:
     def __init__(
         self, transport: Transport, words: Words, patience: Patience, clock: Callable[[], float]
     ) -> None:
-        self._transport = transport
+        self._line = Line(transport, clock)
         self._words = words
         self._patience = patience
-        self._clock = clock
-        self._heard = bytearray()
         self._is_asked = False
         self._is_invited = False
         self._is_disturbed = False
@@ -94,15 +93,15 @@ class Session:
         """
         self._is_asked = self._is_invited = False
         listeners = [Listener(text) for text in (self._words.menu, self._words.ready, self._words.question)]
-        deadline = self._clock() + self._patience.enter_s
+        deadline = self._line.clock() + self._patience.enter_s
         talked_at = heard_at = -math.inf
         invitations = 0
-        while (now := self._clock()) < deadline:
+        while (now := self._line.clock()) < deadline:
             if not self._patience.press_on_s < now - talked_at < self._patience.listen_s:
-                self._write(self._words.menu_key)
-            while (byte := self._byte(now + self._patience.key_s - self._clock())) is not None:
-                is_alone = self._clock() - heard_at > self._patience.quiet_s
-                heard_at = self._clock()
+                self._line.write(self._words.menu_key)
+            while (byte := self._line.byte(now + self._patience.key_s - self._line.clock())) is not None:
+                is_alone = self._line.clock() - heard_at > self._patience.quiet_s
+                heard_at = self._line.clock()
                 if byte == _INVITATION:
                     invitations += is_alone
                 else:
@@ -154,28 +153,29 @@ class Session:
         self._is_asked = True
         self.purge()
 
-    def leave(self) -> None:
-        """Answer that there is no more, so that the board restarts; if it says nothing, answer again."""
+    def leave(self) -> bool:
+        """Answer that there is no more, and return whether the board says anything then: it restarts."""
         for _ in range(3):
-            self._write(self._words.yes)
+            self._line.write(self._words.yes)
             # Once it has said something it may be in the moment in which any key keeps it in its bootloader.
-            if self._byte(self._patience.leave_s) is not None:
-                return
+            if self._line.byte(self._patience.leave_s) is not None:
+                return True
+        return False
 
     def await_invitation(self, answer: bytes) -> bool:
         """Give an answer until the bootloader asks for a file, and return whether it does.
 
         It asks with a `C` once a second or so: one with silence behind it, for its sentences have them too.
         """
-        deadline = self._clock() + self._patience.invite_s
-        say_at = self._clock() + (self._patience.ask_again_s if self._is_invited else 0.0)
+        deadline = self._line.clock() + self._patience.invite_s
+        say_at = self._line.clock() + (self._patience.ask_again_s if self._is_invited else 0.0)
         self._is_invited = False
         last = None
-        while self._clock() < deadline:
-            if self._clock() >= say_at and last is None:
-                self._write(answer)
-                say_at = self._clock() + self._patience.ask_again_s
-            byte = self._byte(self._patience.quiet_s)
+        while self._line.clock() < deadline:
+            if self._line.clock() >= say_at and last is None:
+                self._line.write(answer)
+                say_at = self._line.clock() + self._patience.ask_again_s
+            byte = self._line.byte(self._patience.quiet_s)
             if byte is None and last == _INVITATION:
                 return True
             last = byte
@@ -188,9 +188,9 @@ class Session:
             timeout_s: how long.
             question: given after the last packet: whoever asks whether there is more has got the file.
         """
-        deadline = self._clock() + timeout_s
+        deadline = self._line.clock() + timeout_s
         before = None
-        while (byte := self._byte(deadline - self._clock())) is not None:
+        while (byte := self._line.byte(deadline - self._line.clock())) is not None:
             self._is_disturbed |= byte not in (_ACK, _INVITATION)
             if byte in (_ACK, _NAK):
                 return bytes([byte])
@@ -224,54 +224,25 @@ class Session:
         if again:
             self.purge()
         else:
-            self._heard += self._heard_at_once()
-            self._drop()
-        self._write(data)
+            self._drop(self._line.take())
+        self._line.write(data)
 
     def purge(self) -> None:
         """Drop what is heard until nobody has spoken for a moment."""
-        deadline = self._clock() + self._patience.reply_s
-        while self._clock() < deadline and (byte := self._byte(self._patience.quiet_s)) is not None:
-            self._heard.append(byte)
-            self._drop()
+        deadline = self._line.clock() + self._patience.reply_s
+        while self._line.clock() < deadline and (byte := self._line.byte(self._patience.quiet_s)) is not None:
+            self._drop(bytes([byte]))
 
-    def _drop(self) -> None:
-        self._is_disturbed |= bool(self._heard.strip(bytes([_INVITATION])))
-        self._heard.clear()
+    def _drop(self, heard: bytes) -> None:
+        self._is_disturbed |= bool(heard.strip(bytes([_INVITATION])))
 
     def _await(self, sentence: str) -> bool:
         listener = Listener(sentence)
-        deadline = self._clock() + self._patience.question_s
-        while (byte := self._byte(deadline - self._clock())) is not None:
+        deadline = self._line.clock() + self._patience.question_s
+        while (byte := self._line.byte(deadline - self._line.clock())) is not None:
             if listener.hears(byte):
                 return True
         return False
-
-    def _byte(self, timeout_s: float) -> int | None:
-        """Return the next byte, or None after a silence of `timeout_s`."""
-        deadline = self._clock() + timeout_s
-        while not self._heard:
-            left = deadline - self._clock()
-            if left <= 0:
-                return None
-            self._heard += self._transport.exchange(b"", left)[1]
-        return self._heard.pop(0)
-
-    def _heard_at_once(self) -> bytes:
-        heard = bytearray()
-        while more := self._transport.exchange(b"", 0.0)[1]:
-            heard += more
-        return bytes(heard)
-
-    def _write(self, data: bytes) -> None:
-        deadline = self._clock() + self._patience.reply_s
-        rest = bytes(data)
-        while rest:
-            written, heard = self._transport.exchange(rest, self._patience.quiet_s)
-            self._heard += heard
-            rest = rest[written:]
-            if rest and self._clock() >= deadline:
-                raise LineBrokenError(f"the line {self._transport.name} takes no more bytes")
 
 
 class _Exchange:

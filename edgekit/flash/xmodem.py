@@ -224,7 +224,8 @@ def send_files(
                 if tries == TRIES:
                     raise _failed(files, done, began, f"{error}, {TRIES} times", board) from error
                 on_note(f"{files[done]} did not get through: {error}; it is sent again")
-        session.leave()
+        if not session.leave():
+            on_note("all is written, but the board does not say that it restarts: press its RESET button")
     except SilentError as error:
         raise _failed(files, done, began, "its bootloader does not answer", board) from error
     except LineBrokenError as error:

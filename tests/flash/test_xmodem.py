@@ -159,6 +159,20 @@ def test_files_that_are_done_are_not_sent_again() -> None:
     )
 
 
+def test_a_board_that_misses_the_last_answer_is_told_again() -> None:
+    bootloader = Bootloader(Faults(deaf_to_answers=2))
+    notes, _ = send(bootloader, (FIRMWARE,))
+    assert_all_there(bootloader, (FIRMWARE,))
+    assert len(notes) == 1
+
+
+def test_a_board_that_does_not_restart_has_all_files() -> None:
+    bootloader = Bootloader(Faults(deaf_to_answers=9))
+    notes, _ = send(bootloader, (FIRMWARE,), presses=1)
+    assert bootloader.flash == {0: padded(FIRMWARE.content)}
+    assert "all is written" in notes[-1]
+
+
 def test_a_silent_board() -> None:
     bootloader = Bootloader(Faults(silent_after=0))
     with pytest.raises(FlashError, match="bootloader does not answer; nothing was written") as caught:
