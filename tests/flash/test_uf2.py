@@ -124,6 +124,7 @@ def test_a_drive_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ),
         (V1, "UF2 Bootloader\n", "names no Board-ID"),
         (V1, "", "names no Board-ID"),
+        (A1101, "UF2 Bootloader\n", "names no Board-ID"),
         (A1101, INFO, "Board-ID 'Grove AI', expected a 'sensecap_a1101'"),
         (V1, "Board-ID: " + "x" * 9_000, "Board-ID 'x{60}'"),
     ],

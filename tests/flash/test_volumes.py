@@ -64,6 +64,7 @@ class Kernel32:
         *rest: int | None,
     ) -> int:
         assert size == len(name) == 261
+        assert root in ("C:\\", "D:\\", "G:\\")
         assert rest == (None, None, None, None, 0)
         label = {"C:\\": "Windows", "G:\\": "groveai"}.get(root)
         if label is None:

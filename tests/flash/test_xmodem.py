@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flash.images import made_image
 from flash.terminal import terminal
-from flash.we2_bootloader import Bootloader, Faults, Line
+from flash.we2_bootloader import MENU, READY, Bootloader, Faults, Line
 
 from edgekit import board as boards
 from edgekit import flash
@@ -95,7 +95,7 @@ def test_the_preamble_names_the_address() -> None:
         Faults(nak_first_eot=True),
         Faults(lost_eot_ack=True),
         Faults(deaf_to_answers=2),
-        Faults(unknown_words=True),
+        Faults(other_words=(MENU, READY)),
         Faults(cancel_at=frozenset({5})),
         Faults(cancel_at=frozenset({5}), hangs_after_cancel=True),
         Faults(cancel_at=frozenset({5, 12, 45})),
@@ -144,10 +144,27 @@ def test_a_last_packet_that_only_noise_acknowledged_is_sent_again() -> None:
     assert bootloader.packets == 24 + 1
 
 
+def test_a_late_answer_does_not_count_for_the_next_packet() -> None:
+    # Packet 5 is sent again because of noise, as 6; both answers are late, and 7 gets lost.
+    faults = Faults(early_naks=frozenset({5}), late_acks=frozenset({6}), lost_at=frozenset({7}))
+    bootloader = Bootloader(faults)
+    notes, _ = send(bootloader, (FIRMWARE,))
+    assert_all_there(bootloader, (FIRMWARE,))
+    assert len(notes) == 1, "the file got through at once"
+
+
 def test_on_a_quiet_line_nothing_is_sent_twice() -> None:
     bootloader = Bootloader()
     send(bootloader)
     assert bootloader.packets == 24 + (1 + 10) + (1 + 1)
+    assert bootloader.junk == b""
+
+
+def test_who_waits_for_a_file_is_sent_no_more_keys() -> None:
+    bootloader = Bootloader(Faults(other_words=(MENU,)))
+    send(bootloader)
+    assert_all_there(bootloader)
+    assert bootloader.junk == b""
 
 
 def test_files_that_are_done_are_not_sent_again() -> None:

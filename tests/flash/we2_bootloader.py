@@ -41,10 +41,16 @@ class Faults:
     hangs_after_cancel: bool = False
     rejected: frozenset[int] = frozenset()
     """Addresses that it does not take."""
+    early_naks: frozenset[int] = frozenset()
+    """Packets that are acknowledged late, and noise that looks like NAK comes first."""
+    late_acks: frozenset[int] = frozenset()
+    """Packets that are acknowledged even later."""
+    lost_at: frozenset[int] = frozenset()
+    """Packets that get lost."""
     false_acks: frozenset[int] = frozenset()
     """Packets that get lost and seem to be acknowledged by noise: 0x06 with other bytes before it."""
-    unknown_words: bool = False
-    """Its menu is another version's."""
+    other_words: tuple[bytes, ...] = ()
+    """Sentences that another version says in another way."""
     deaf_to_answers: int = 0
     """How many answers to its question it misses."""
 
@@ -64,8 +70,8 @@ class Bootloader:
     """How long after a reset a key is waited for."""
     now: float = 0.0
     out: list[tuple[float, int]] = field(default_factory=list)
-    stray: bytes = b""
-    """What arrived while the application ran."""
+    junk: bytes = b""
+    """What arrived between packets and was none."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.faults.seed)
@@ -102,9 +108,7 @@ class Bootloader:
         """Take one byte from the host."""
         if self.random.random() < self.faults.flipped:
             byte ^= 1 << self.random.randrange(8)
-        if self.state == "application":
-            self.stray += bytes([byte])
-        elif self.state == "booting":
+        if self.state == "booting":
             self._say(MENU)
             self.state, self.timer = "menu", None
         elif self.state == "menu" and byte == ord("1"):
@@ -148,6 +152,8 @@ class Bootloader:
         elif byte == CAN:
             self.state, self.timer = "menu", None
             self._say(MENU)
+        else:
+            self.junk += bytes([byte])
 
     def _judge(self, packet: bytes) -> None:
         self.packets += 1
@@ -161,7 +167,7 @@ class Bootloader:
         if self.packets in faults.cancel_at:
             self._cancel()
             return
-        if self.random.random() < faults.lost_packet:
+        if self.packets in faults.lost_at or self.random.random() < faults.lost_packet:
             return
         good = packet[1] ^ packet[2] == 0xFF and binascii.crc_hqx(packet[3:131], 0) == int.from_bytes(
             packet[131:]
@@ -175,7 +181,12 @@ class Bootloader:
         elif packet[1] != self.count % 256 or not self.count:
             self._cancel()
             return
-        if self.random.random() >= faults.lost_ack:
+        if self.packets in faults.early_naks:
+            self._send(bytes([NAK]))
+            self._put(ACK, 0.02)
+        elif self.packets in faults.late_acks:
+            self._put(ACK, 0.05)
+        elif self.random.random() >= faults.lost_ack:
             self._send(bytes([ACK] * (2 if self.random.random() < faults.duplicate_ack else 1)))
 
     def _cancel(self) -> None:
@@ -211,8 +222,7 @@ class Bootloader:
         for i in range(len(said)):
             if self.random.random() < self.faults.garbled_text:
                 said[i] = self.random.randrange(256)
-        is_unknown = self.faults.unknown_words and text in (MENU, READY)
-        self._send(b"Version 9\r\n" if is_unknown else bytes(said))
+        self._send(b"Version 9\r\n" if text in self.faults.other_words else bytes(said))
 
     def _send(self, data: bytes) -> None:
         for byte in data:
@@ -220,9 +230,10 @@ class Bootloader:
                 self._put(self.random.randrange(256))
             self._put(byte)
 
-    def _put(self, byte: int) -> None:
-        ready = math.ceil((self.now + BYTE_S) / USB_FRAME_S) * USB_FRAME_S
-        self.out.append((ready, byte))
+    def _put(self, byte: int, delay_s: float = 0.0) -> None:
+        ready = math.ceil((self.now + delay_s + BYTE_S) / USB_FRAME_S) * USB_FRAME_S
+        # What is said later is not heard earlier.
+        self.out.append((max(ready, self.out[-1][0] if self.out else 0.0), byte))
 
 
 class Line:
