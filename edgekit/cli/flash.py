@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _mlperf, _options
+from edgekit.cli import _mlperf, _options, _uf2_file
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -90,7 +90,7 @@ def command(
     if slot is not None or header is not None:
         raise UsageError("--slot and --header are for --model-only")
     if uf2_only is not None:
-        _check_uf2(opened, uf2_only)
+        _uf2_file.check(opened, uf2_only)
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
@@ -118,7 +118,7 @@ def command(
         from edgekit.flash import uf2
 
         flash.check_built_for(image, opened)
-        _write_uf2(output, opened, uf2_only, uf2.firmware_file(image, opened))
+        _uf2_file.write(output, opened, uf2_only, uf2.firmware_file(image, opened))
         return
     with output.progress(f"flashing {opened.id}") as progress:
         flash.flash(
@@ -158,7 +158,7 @@ def _model_only(
     from edgekit.graph import tflite
 
     if uf2_only is not None:
-        _check_uf2(board, uf2_only)
+        _uf2_file.check(board, uf2_only)
     content = tflite.read_bytes(model)
     if flash.is_compiled_model(content, board):
         output.talk(f"'{model}' is compiled for the NPU of {board.id}: it is written without a look inside")
@@ -167,7 +167,7 @@ def _model_only(
     if uf2_only is not None:
         from edgekit.flash import uf2
 
-        _write_uf2(output, board, uf2_only, uf2.model_file(content, board, slot, header))
+        _uf2_file.write(output, board, uf2_only, uf2.model_file(content, board, slot, header))
         return
     with output.progress(f"writing the model to {board.id}") as progress:
         flash.flash_model(
@@ -183,21 +183,3 @@ def _model_only(
     if board.flash.method != "uf2":  # the stock firmware of those boards answers over I2C and WebUSB only
         output.text(f"next: edgekit monitor --board {board.id} --protocol sscma")
     output.result({"board": board.id, "model": str(model), "bytes": len(content), "slot": slot})
-
-
-def _check_uf2(board: "Board", path: Path) -> None:
-    """Refuse, before long work, boards that take no .uf2 and places that cannot be written."""
-    from edgekit.errors import UsageError
-    from edgekit.files import check_writable
-
-    if board.flash.method != "uf2":
-        raise UsageError(f"the board '{board.id}' is not flashed by UF2", "leave out --uf2-only")
-    check_writable(path)
-
-
-def _write_uf2(output: Output, board: "Board", path: Path, content: bytes) -> None:
-    from edgekit.files import write_whole
-
-    write_whole(path, content)
-    output.text(f"'{path}' ({len(content):,} B) is for {board.id}: copy it to the drive of its bootloader")
-    output.result({"board": board.id, "uf2": str(path), "bytes": len(content)})

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from edgekit.board import Board
 from edgekit.errors import ProjectError, ToolError, UsageError
@@ -26,6 +26,7 @@ def flash(
     board: Board,
     port: str | None = None,
     progress: Progress | None = None,
+    *,
     on_note: Note | None = None,
 ) -> None:
     """Write an image to a board, by the method of its board file.
@@ -43,9 +44,9 @@ def flash(
         PortError: the port is absent, busy or not permitted.
         FlashError: writing failed; what state the board is in is in the message.
     """
-    method = _module(board)
+    method = _method(board)
     check_built_for(image, board)
-    method.flash(image, board, port, progress, on_note or _unheard)
+    method.flash(image, board, port, progress, **_told(method, on_note))
 
 
 def check_built_for(image: FirmwareImage, board: Board) -> None:
@@ -63,6 +64,7 @@ def flash_model(
     port: str | None = None,
     progress: Progress | None = None,
     slot: int | None = None,
+    *,
     header: str | None = None,
     on_note: Note | None = None,
 ) -> None:
@@ -82,28 +84,33 @@ def flash_model(
         DoesNotFitError: the model is larger than its place.
         FlashError: writing failed; what state the board is in is in the message.
     """
-    method = _module(board)
+    method = _method(board)
     if not hasattr(method, "flash_model"):
         raise UsageError(
             f"the board '{board.id}' keeps no model apart from its firmware", "leave out --model-only"
         )
-    method.flash_model(content, board, port, progress, on_note or _unheard, slot, header)
+    chosen = _told(method, on_note)
+    if header is not None:
+        if not hasattr(method, "HEADERS"):
+            raise UsageError(f"the board '{board.id}' takes a model as it is", "leave out --header")
+        chosen["header"] = header
+    method.flash_model(content, board, port, progress, slot, **chosen)
 
 
 def is_compiled_model(content: bytes, board: Board) -> bool:
     """Return whether a .tflite was compiled for the board's own processor of networks."""
-    method = _module(board)
+    method = _method(board)
     return hasattr(method, "is_compiled_model") and bool(method.is_compiled_model(content, board))
 
 
 def serial_port(board: Board, port: str | None) -> str | None:
     """Return the serial port of a board that was flashed at `port`, which may name a drive instead."""
-    method = _module(board)
+    method = _method(board)
     found: str | None = method.serial_port(port) if hasattr(method, "serial_port") else port
     return found
 
 
-def _module(board: Board) -> ModuleType:
+def _method(board: Board) -> ModuleType:
     """Return the module of the board's flash method. Raises ProjectError where there is none."""
     method = board.flash.method
     if method not in methods():
@@ -111,5 +118,6 @@ def _module(board: Board) -> ModuleType:
     return importlib.import_module(f"edgekit.flash.{method}")
 
 
-def _unheard(text: str) -> None:
-    """Take notes that nobody wants."""
+def _told(method: ModuleType, on_note: Note | None) -> dict[str, Any]:
+    """Return what a method takes beyond the usual: those that need a person's hand tell what to do."""
+    return {"on_note": on_note or (lambda _: None)} if hasattr(method, "TELLS_A_PERSON") else {}

@@ -11,16 +11,10 @@ from edgekit.board import Board
 from edgekit.errors import FlashError, ToolError, UsageError
 from edgekit.files import locked, write_whole
 from edgekit.firmware.image import FirmwareImage
-from edgekit.flash import Note, Progress
+from edgekit.flash import Progress
 
 
-def flash(
-    image: FirmwareImage,
-    board: Board,
-    port: str | None,
-    progress: Progress | None,
-    on_note: Note,  # noqa: ARG001 - nothing to do for a person
-) -> None:
+def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progress | None) -> None:
     """Install an image as the program of a virtual board; the one before stays until this one is whole.
 
     Raises:

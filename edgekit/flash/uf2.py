@@ -9,6 +9,8 @@ from edgekit.errors import DoesNotFitError, FlashError, UsageError
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import Note, Progress, _drive, _facts, _uf2_format
 
+TELLS_A_PERSON = True
+"""Whose BOOT button must be pressed."""
 HEADERS = ("groveai", "sensecapai")
 """What may stand in front of a model: nothing, or the word of Seeed's option SENSECAPAI."""
 
@@ -109,6 +111,7 @@ def flash(
     board: Board,
     port: str | None,
     progress: Progress | None,
+    *,
     on_note: Note,
 ) -> None:
     """Copy a firmware to the board's drive. See `edgekit.flash.flash`; `port` may be its folder."""
@@ -120,9 +123,10 @@ def flash_model(
     board: Board,
     port: str | None,
     progress: Progress | None,
-    on_note: Note,
     slot: int | None,
-    header: str | None,
+    *,
+    on_note: Note,
+    header: str | None = None,
 ) -> None:
     """Copy a model to the board's drive. See `edgekit.flash.flash_model`; `port` may be its folder."""
     _copy(model_file(model, board, slot, header), board, port, progress, on_note)

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from edgekit import ports
 from edgekit.board import Board
+from edgekit.device.ports import choose, list_ports
 from edgekit.device.transport import LineBrokenError, Transport, open_port
 from edgekit.errors import DoesNotFitError, FlashError, ProjectError, UsageError
 from edgekit.firmware.image import FirmwareImage
@@ -20,6 +20,8 @@ from edgekit.flash._we2_session import (
     Words,
 )
 
+TELLS_A_PERSON = True
+"""Whose RESET button must be pressed."""
 TRIES = 3
 """How often one file is sent before the work is given up."""
 
@@ -91,7 +93,7 @@ def _read(board: Board) -> Facts:
 
 
 def flash(
-    image: FirmwareImage, board: Board, port: str | None, progress: Progress | None, on_note: Note
+    image: FirmwareImage, board: Board, port: str | None, progress: Progress | None, *, on_note: Note
 ) -> None:
     """Send a firmware and the further parts of its image. See `edgekit.flash.flash`."""
     facts = _read(board)
@@ -106,15 +108,13 @@ def flash_model(
     board: Board,
     port: str | None,
     progress: Progress | None,
-    on_note: Note,
     slot: int | None,
-    header: str | None,
+    *,
+    on_note: Note,
 ) -> None:
     """Send a model to where stock firmware looks for it. See `edgekit.flash.flash_model`."""
     if slot not in (None, 1):
         raise UsageError(f"'{board.id}' has one place for a model, and no slot {slot}", "leave out --slot")
-    if header is not None:
-        raise UsageError(f"'{board.id}' takes a model as it is", "leave out --header")
     facts = _read(board)
     if not facts.data_min_address <= facts.model_address < facts.flash_bytes:
         raise ProjectError(
@@ -171,7 +171,9 @@ def _send(
     on_note: Note,
 ) -> None:
     check(files, facts, board)
-    path = ports.find(board.serial.usb_ids) if port in (None, "auto") else str(port)
+    path = (
+        choose(list_ports(), board.serial.usb_ids, lambda _: False) if port in (None, "auto") else str(port)
+    )
     transport = open_port(path, replace(board.serial, baud=facts.baud))
     try:
         send_files(transport, files, facts, board, progress, on_note)

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
     {"errors", "percentiles"},
-    {"resources", "process", "files", "toml_table", "json_object", "ports"},
+    {"resources", "process", "files", "toml_table", "json_object"},
     {"graph"},
     {"contract"},
     {"ops", "board", "settings", "data", "oracle", "toolchain"},
@@ -39,7 +39,7 @@ OWNERS = {
     "onnx2tf": {"convert"},
     "onnxruntime": {"convert"},
     "jinja2": {"firmware"},
-    "serial": {"device", "ports"},
+    "serial": {"device"},
     "cobs": {"device"},
     "xmodem": {"flash"},
     "click": {"cli"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgekit.device.ports import Port, choose, find, list_ports, matching
+from edgekit.device.ports import Port, choose, list_ports, matching
 from edgekit.errors import PortError
 
 PORTS = (
@@ -42,13 +42,6 @@ def test_otherwise_all_are_listed(usb_ids: list[str], answers: bool, message: st
 def test_no_ports_at_all() -> None:
     with pytest.raises(PortError, match=r"no USB serial port was found \(ports of this computer: none\)"):
         choose((), (), never)
-
-
-def test_who_cannot_be_asked_must_be_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgekit.ports.list_ports", lambda: PORTS)
-    assert find(["1a86:55d3"]) == "/dev/ttyUSB0"
-    with pytest.raises(PortError, match=r"several ports match .*ttyACM0.*ttyACM1"):
-        find(["303a:1001"])
 
 
 def test_this_computer_can_be_asked() -> None:
