@@ -88,7 +88,7 @@ def wait_for(expected: Expected, folder: Path | None, on_note: Note) -> Path:
     told = ""
     while True:
         candidates = [folder] if folder is not None else _volumes.labelled(expected.labels)
-        drive = next((place for place in candidates if (place / _INFO).is_file()), None)
+        drive = next((place for place in candidates if _is_there(place)), None)
         if drive is not None:
             _check_board(drive, expected)
             return drive
@@ -103,6 +103,14 @@ def wait_for(expected: Expected, folder: Path | None, on_note: Note) -> Path:
             on_note(advice)
             told = advice
         time.sleep(_POLL_S)
+
+
+def _is_there(drive: Path) -> bool:
+    """Return whether a drive is there; of one that was pulled out, the folder may stay and fail."""
+    try:
+        return _volumes.attached((drive / _INFO).stat().st_dev)
+    except OSError:
+        return False
 
 
 def _named(expected: Expected, folder: Path | None) -> str:
@@ -168,7 +176,7 @@ def write(
             file.write(piece)
             file.sync()
             # A drive that was pulled off a folder leaves files behind that can be written to for ever.
-            if not (drive / _INFO).exists():
+            if not _is_there(drive):
                 raise FileNotFoundError(0, "the drive went away")
             written += len(piece)
             _tell(progress, written, len(content))
@@ -207,7 +215,7 @@ def _failed(drive: Path, board: str, error: OSError, written: int, whole: int, *
 
 def _await_end(drive: Path, board: str) -> None:
     deadline = time.monotonic() + VANISH_S
-    while (drive / _INFO).exists():
+    while _is_there(drive):
         if time.monotonic() >= deadline:
             raise FlashError(
                 f"all was written, but the drive '{drive}' is still there after {VANISH_S:g} s: the board "

@@ -32,6 +32,19 @@ def unmounted(labels: Sequence[str], root: Path = Path("/")) -> Path | None:
     return next((Path(device) for device in devices if device not in mounted), None)
 
 
+def attached(device: int, root: Path = Path("/")) -> bool:
+    """Return whether the device behind a file is still there: Linux keeps showing files of one that is gone.
+
+    Args:
+        device: `st_dev` of the file.
+        root: `/`.
+    """
+    blocks = root / "sys/dev/block"
+    if sys.platform != "linux" or not os.major(device) or not blocks.is_dir():
+        return True
+    return (blocks / f"{os.major(device)}:{os.minor(device)}").exists()
+
+
 def on_linux(labels: Sequence[str], root: Path, user: str) -> list[Path]:
     """Return mount points by the label of the device, then folders named so where desktops mount drives.
 

@@ -244,6 +244,15 @@ def test_a_drive_that_goes_midway(tmp_path: Path) -> None:
     assert "flash again" in caught.value.hint
 
 
+def test_a_folder_that_stays_when_its_drive_has_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive = plug_in(tmp_path / "GROVEAI")
+    write(drive, "close", 0, lambda: monkeypatch.setattr(_volumes, "attached", lambda _: False))
+    assert (drive / "EDGEKIT.UF2").read_bytes() == uf2.model_file(MODEL, V1)
+    monkeypatch.setattr(_drive, "APPEAR_S", 0.02)
+    with pytest.raises(FlashError, match="did not appear"):
+        flash.flash_model(MODEL, V1, str(drive))
+
+
 @pytest.mark.parametrize("step", ["sync", "close"])
 def test_a_drive_that_goes_with_the_last_block_has_all(tmp_path: Path, step: str) -> None:
     drive = plug_in(tmp_path / "GROVEAI")

@@ -1,6 +1,7 @@
 """Finding drives by their label, on three systems."""
 
 import ctypes
+import os
 from pathlib import Path
 
 from edgekit.flash import _volumes
@@ -41,6 +42,15 @@ def test_linux_names_a_drive_that_is_not_mounted(tmp_path: Path) -> None:
 def test_linux_without_anything(tmp_path: Path) -> None:
     assert _volumes.on_linux(LABELS, tmp_path, "") == []
     assert _volumes.unmounted(LABELS, tmp_path) is None
+
+
+def test_linux_knows_whether_a_device_is_gone(tmp_path: Path) -> None:
+    assert _volumes.attached(os.makedev(8, 16), tmp_path), "nothing is known"
+    (tmp_path / "sys/dev/block/8:16").mkdir(parents=True)
+    assert _volumes.attached(os.makedev(8, 16), tmp_path)
+    assert not _volumes.attached(os.makedev(8, 32), tmp_path)
+    assert _volumes.attached(os.makedev(0, 50), tmp_path), "no device, such as a network's"
+    assert _volumes.attached(tmp_path.stat().st_dev)
 
 
 def test_macos(tmp_path: Path) -> None:
