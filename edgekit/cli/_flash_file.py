@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _greeting
+from edgekit.cli import _greeting, _uf2_file
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
@@ -40,19 +40,38 @@ def merged(output: Output, board: "Board", path: Path, port: str | None, timeout
     output.result(said)
 
 
-def model(output: Output, board: "Board", path: Path, port: str | None, slot: int | None) -> None:
-    """Write a checked int8 model to where stock firmware looks for it."""
+def model(
+    output: Output,
+    board: "Board",
+    path: Path,
+    port: str | None,
+    slot: int | None,
+    header: str | None,
+    uf2_only: Path | None,
+) -> None:
+    """Write a checked int8 model to where stock firmware looks for it, or into a file for that."""
     from edgekit import flash, pipeline
+    from edgekit.graph import tflite
 
-    _check_alone("--model-only", "model_only", "model", "slot")
-    loaded = pipeline.load_model(path)
+    _check_alone("--model-only", "model_only", "model", "slot", "header", "uf2_only")
+    if uf2_only is not None:
+        _uf2_file.check(board, uf2_only)
+    content = tflite.read_bytes(path)
+    if flash.is_compiled_model(content, board):
+        output.talk(f"'{path}' is compiled for the NPU of {board.id}: it is written without a look inside")
+    else:
+        content = pipeline.load_model(path).data
+    if uf2_only is not None:
+        from edgekit.flash import uf2
+
+        _uf2_file.write(output, board, uf2_only, uf2.model_file(content, board, slot, header))
+        return
     with output.progress(f"writing the model to {board.id}") as progress:
-        flash.flash_model(loaded.data, board, port, fractions(progress), slot)
-    output.text(
-        f"'{path}' ({len(loaded.data):,} B) is on {board.id}\n"
-        f"next: edgekit monitor --board {board.id} --protocol sscma"
-    )
-    output.result({"board": board.id, "model": str(path), "bytes": len(loaded.data), "slot": slot})
+        flash.flash_model(content, board, port, fractions(progress), slot, header=header, on_note=output.talk)
+    output.text(f"'{path}' ({len(content):,} B) is on {board.id}")
+    if board.flash.method != "uf2":  # the stock firmware of those boards answers over I2C and WebUSB only
+        output.text(f"next: edgekit monitor --board {board.id} --protocol sscma")
+    output.result({"board": board.id, "model": str(path), "bytes": len(content), "slot": slot})
 
 
 def fractions(progress: Callable[[float], None]) -> Callable[[int, int], None]:

@@ -244,6 +244,11 @@ def is_named(parameter: str) -> bool:
     return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
 
 
+def named_board() -> str:
+    """Return the board as the user named it: an id, or a file of the user's own."""
+    return str(click.get_current_context().params["board"])
+
+
 def noted(output: "Output") -> "Callable[[Note], None]":
     """Return what shows a device's notes: restarts and reconnections always, its log lines under -v."""
 

@@ -2,13 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _flash_file, _greeting, _mlperf, _options
+from edgekit.cli import _flash_file, _greeting, _mlperf, _options, _uf2_file
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
+
+if TYPE_CHECKING:
+    from edgekit.board import Board
+    from edgekit.firmware.image import FirmwareImage
+    from edgekit.pipeline import Model
 
 
 @make_command(short_help="Generate, build and put the firmware on a board; check its answer.")
@@ -26,6 +31,17 @@ from edgekit.cli._output import Output
 )
 @click.option(
     "--merged", type=_options.PATH, metavar="FILE", help="Write this whole flash, made elsewhere, as it is."
+)
+@click.option(
+    "--header",
+    type=click.Choice(["groveai", "sensecapai"]),
+    help="With --model-only, UF2: what stands in front of the model.  [default: the board's]",
+)
+@click.option(
+    "--uf2-only",
+    type=_options.PATH,
+    metavar="FILE",
+    help="Write what would be flashed to a .uf2 file, and stop.",
 )
 @_options.runtime
 @_options.kernels
@@ -47,6 +63,8 @@ def command(
     model_only: bool,
     slot: int | None,
     merged: Path | None,
+    header: str | None,
+    uf2_only: Path | None,
     runtime: str | None,
     kernels: str | None,
     sdk_dir: Path | None,
@@ -67,8 +85,6 @@ def command(
     \b
     Example: edgekit flash --board host --model model.tflite
     """
-    from dataclasses import asdict
-
     from edgekit import board as boards
     from edgekit import emulator, flash, pipeline
     from edgekit.errors import UsageError
@@ -80,25 +96,18 @@ def command(
         _flash_file.merged(output, opened, merged, port, timeout_s)
         return
     if model_only and not no_build:
-        _flash_file.model(output, opened, _options.require(model), port, slot)
+        _flash_file.model(output, opened, _options.require(model), port, slot, header, uf2_only)
         return
-    if slot is not None:
-        raise UsageError("--slot is for --model-only without --no-build")
+    if slot is not None or header is not None:
+        raise UsageError("--slot and --header are for --model-only without --no-build")
+    if uf2_only is not None:
+        _uf2_file.check(opened, uf2_only)
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
     if no_build and (debug or compiler):
         raise UsageError("--no-build takes the image as it is", "leave out --debug and --compiler")
-    loaded = None
-    # The model of edgekit.toml may not be made yet; one that the user names must be there.
-    if model is not None and (_options.is_named("model") or model.exists() or not folder.is_dir()):
-        flags = pipeline.ContractFlags(**stated)
-        loaded = pipeline.load_model(model, flags)
-        _options.warn_if_implied(output, loaded, flags)
-    elif debug or any(map(_options.is_named, stated)):
-        raise UsageError(
-            f"without a model '{folder}' is built as it stands", "give --model with --debug and other choices"
-        )
+    loaded = _loaded(output, model, folder, debug, stated)
     if loaded is not None and not no_build:
         mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
         pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
@@ -107,21 +116,61 @@ def command(
             image = build.load_image(folder)
         else:
             image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
+    if uf2_only is not None:
+        from edgekit.flash import uf2
+
+        flash.check_built_for(image, opened)
+        _uf2_file.write(output, opened, uf2_only, uf2.firmware_file(image, opened))
+        return
     with output.progress(f"flashing {opened.id}") as progress:
         part = "model" if model_only else None
-        flash.flash(image, opened, port, _flash_file.fractions(progress), part)
+        flash.flash(image, opened, port, _flash_file.fractions(progress), part, on_note=output.talk)
+    _greet(output, opened, image, flash.serial_port(opened, port), timeout_s, loaded)
+
+
+def _loaded(
+    output: Output, model: Path | None, folder: Path, debug: bool, stated: dict[str, Any]
+) -> "Model | None":
+    """Return the model that the firmware is made of, None where a project is built as it stands."""
+    from edgekit import pipeline
+    from edgekit.errors import UsageError
+
+    # The model of edgekit.toml may not be made yet; one that the user names must be there.
+    if model is not None and (_options.is_named("model") or model.exists() or not folder.is_dir()):
+        flags = pipeline.ContractFlags(**stated)
+        loaded = pipeline.load_model(model, flags)
+        _options.warn_if_implied(output, loaded, flags)
+        return loaded
+    if debug or any(map(_options.is_named, stated)):
+        raise UsageError(
+            f"without a model '{folder}' is built as it stands", "give --model with --debug and other choices"
+        )
+    return None
+
+
+def _greet(
+    output: Output,
+    board: "Board",
+    image: "FirmwareImage",
+    port: str | None,
+    timeout_s: float,
+    loaded: "Model | None",
+) -> None:
+    """Check that what was flashed answers, and say what it is."""
+    from dataclasses import asdict
+
     if image.protocol == _mlperf.MLPERF_TINY:
-        greet = partial(_mlperf.greet, output, opened, image, port=port, timeout_s=timeout_s)
-        _greeting.after_flashing(opened, port, greet)
+        greet = partial(_mlperf.greet, output, board, image, port=port, timeout_s=timeout_s)
+        _greeting.after_flashing(board, port, greet)
         return
-    hello = _greeting.hello(output, opened, port, timeout_s, loaded)
+    hello = _greeting.hello(output, board, port, timeout_s, loaded)
     # What answers must be what was flashed, also where no model was given to compare it with.
     hello.check({"model_digest": image.model_digest, "contract_digest": image.contract_digest})
     output.text(
-        f"{opened.id} runs edgekit firmware {hello.firmware} ({hello.runtime}), "
+        f"{board.id} runs edgekit firmware {hello.firmware} ({hello.runtime}), "
         f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\n"
-        f"next: edgekit monitor --board {board}"
+        f"next: edgekit monitor --board {_options.named_board()}"
     )
     output.result(
-        {"board": opened.id, "compiler": image.compiler, "image": str(image.path), "hello": asdict(hello)}
+        {"board": board.id, "compiler": image.compiler, "image": str(image.path), "hello": asdict(hello)}
     )

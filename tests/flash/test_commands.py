@@ -175,7 +175,7 @@ def test_a_model_for_stock_firmware(capsys: pytest.CaptureFixture[str], model: P
         (("--merged", "m.bin", "folder"), "--merged does not go with FOLDER"),
         (("--model-only", "--model", "m.tflite", "folder"), "--model-only does not go with FOLDER"),
         (("--model-only", "--model", "m.tflite", "--debug"), "--model-only does not go with --debug"),
-        (("--slot", "1", "--no-build"), "--slot is for --model-only without --no-build"),
+        (("--slot", "1", "--no-build"), "--slot and --header are for --model-only without --no-build"),
     ],
 )
 def test_what_does_not_go_together(

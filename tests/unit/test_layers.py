@@ -41,6 +41,7 @@ OWNERS = {
     "jinja2": {"firmware"},
     "serial": {"device"},
     "cobs": {"device"},
+    "xmodem": {"flash"},
     "click": {"cli"},
     "rich": {"cli"},
     "ai_edge_litert": {"oracle"},
