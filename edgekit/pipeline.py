@@ -115,7 +115,7 @@ def generate_model(model: Model, target: Board) -> GeneratedModel:
         UnsupportedOpError: listing every operator that cannot be run.
         DoesNotFitError: saying what is needed, what the board has and the largest tensors.
     """
-    generated = generate(model.graph, model.contract)
+    generated = generate(model.graph, model.contract, folders=target.build.kernels)
     budget.check(generated, model.graph, target)
     return generated
 

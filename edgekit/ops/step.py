@@ -7,6 +7,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+PORTABLE = "ref"
+"""The folder of firmware_templates/runtime/src/ with the portable kernels, which run everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -55,6 +58,8 @@ class Step:
     With a distance d, the call is right if the input begins at or behind the output's beginning + d (d may be
     negative), as well as where the two do not touch at all. None, or nothing said: they must not touch. It is
     a claim about the kernel of this step that a test must prove. Scratch never touches either."""
+    folder: str = PORTABLE
+    """The folder of kernels that the step was fitted to; see edgekit.kernels."""
     macs: int = 0
     """Multiply-accumulates, the field's measure of work: padding taps count as TFLite counts them."""
 

@@ -1,0 +1,30 @@
+/* CONV_2D by ESP-NN: one group, no dilation. */
+#include <esp_nn.h>
+
+#include "ek_esp_nn.h"
+
+void ek_conv_2d_s8_esp_nn(const ek_conv_2d_params *params, const int8_t *input, int8_t *output,
+                          void *scratch) {
+    const data_dims_t input_dims = {params->input_width, params->input_height,
+                                    params->input_channels, 1};
+    const data_dims_t filter_dims = {params->filter_width, params->filter_height,
+                                     params->input_channels, 1};
+    const data_dims_t output_dims = {params->output_width, params->output_height,
+                                     params->output_channels, 1};
+    const conv_params_t conv = {
+        .in_offset = -params->input_zero_point,
+        .out_offset = params->output_zero_point,
+        .stride = {params->stride_width, params->stride_height},
+        .padding = {params->pad_left, params->pad_top},
+        .dilation = {1, 1},
+        .activation = {params->activation_min, params->activation_max},
+    };
+    const quant_data_t quant = {.shift = scratch, .mult = ek_esp_nn_unconst(params->multiplier)};
+    esp_nn_set_conv_scratch_buf(ek_esp_nn_shifts(params->shift, params->output_channels, scratch));
+    for (int32_t batch = 0; batch < params->batches; batch++) {
+        esp_nn_conv_s8(&input_dims, input, &filter_dims, params->weights, params->bias,
+                       &output_dims, output, &conv, &quant);
+        input += params->input_height * params->input_width * params->input_channels;
+        output += params->output_height * params->output_width * params->output_channels;
+    }
+}
