@@ -36,3 +36,14 @@ def test_arduinos_tools_are_not_driven(cli: Callable, model: Path) -> None:
     built = cli("build", "--board", "arduino", "out", "--json")
     assert built.code == 7
     assert "edgekit export" in built.json["error"]["hint"]
+
+
+def test_the_kernels_of_a_chip_are_taken_when_asked(cli: Callable, model: Path) -> None:
+    import json
+
+    for arguments, folder in (((), "ref"), (("--kernels", "esp_nn"), "esp_nn")):
+        done = cli("generate", model, "--board", "xiao_esp32s3", *arguments, "-o", folder, "--json")
+        assert done.code == 0, done.out
+        kernels = json.loads(Path(folder, "edgekit.json").read_text())["kernels"]
+        assert set(kernels.values()) == {folder}
+    assert cli("generate", model, "--board", "host", "--kernels", "esp_nn").code == 2

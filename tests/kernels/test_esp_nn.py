@@ -5,6 +5,7 @@ docs/reference/kernels.md has the tolerances.
 """
 
 import ctypes
+import re
 import subprocess
 import zlib
 from collections.abc import Callable
@@ -12,17 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import documents
+import generated_c
 import numpy as np
 import pytest
 import small_models
 from kernels import esp_nn, models, runner, weightless
-from tflite_builder import Value, build
+from tflite_builder import Node, Value, build, build_graph
 
 from edgekit import board, contract, kernels, ops, resources
 from edgekit.codegen.generator import generate
 from edgekit.firmware import project
 from edgekit.graph import tflite
 from edgekit.ops.step import PORTABLE, Constant
+from edgekit.oracle import Oracle
 
 Make = Callable[[np.random.Generator], bytes]
 SOURCES = sorted((runner.RUNTIME / "src" / "esp_nn").glob("*.c"))
@@ -101,11 +104,11 @@ def test_the_kernels_compile_cleanly(compiler: str, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr[:3000]
 
 
-def test_the_declarations_are_esp_nns_own(tmp_path: Path) -> None:
-    """Ours and theirs in one file: a compiler accepts both only if every function is declared alike."""
+@pytest.mark.parametrize("chip", [(), ("-DCONFIG_NN_OPTIMIZED=1", "-DCONFIG_IDF_TARGET_ESP32S3=1")])
+def test_the_kernels_compile_with_esp_nns_own_header(chip: tuple[str, ...], tmp_path: Path) -> None:
     include = [f"-I{runner.RUNTIME / 'include'}", f"-isystem{esp_nn.source_folder() / 'include'}"]
     for source in SOURCES:
-        command = ["gcc", "-c", *runner.WARNINGS, *include, str(source)]
+        command = ["gcc", "-c", *runner.WARNINGS, *include, *chip, str(source)]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[:3000]
 
@@ -125,16 +128,11 @@ def test_boards_use_it_only_when_asked(name: str) -> None:
     assert board.choose(found, kernels="esp_nn").build.kernels == ("esp_nn", PORTABLE)
 
 
-def test_a_model_uses_both_kinds_of_kernel_and_compiles(tmp_path: Path) -> None:
+def test_a_firmware_project_compiles_for_the_chip(tmp_path: Path) -> None:
     graph = tflite.parse(small_models.classifier())
     target = board.choose(board.load("xiao_esp32s3"), kernels="esp_nn")
     made = generate(graph, contract.of(graph), folders=target.build.kernels)
-    # Pools of 4 channels, ADD, FULLY_CONNECTED and SOFTMAX are ESP-NN's, as are both convolutions.
     assert {step.folder for step in made.steps if step.kernel} == {"esp_nn"}
-    mixed = generate(
-        tflite.parse(with_groups()), contract.of(tflite.parse(with_groups())), folders=("esp_nn", "ref")
-    )
-    assert [step.folder for step in mixed.steps] == [PORTABLE]
     files = project.assemble(made, target).files
     assert "runtime/src/esp_nn/ek_esp_nn.h" in files
     for name, content in files.items():
@@ -151,13 +149,79 @@ def test_a_model_uses_both_kinds_of_kernel_and_compiles(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr[:3000]
 
 
-def with_groups() -> bytes:
-    rng = np.random.default_rng(3)
-    for _ in range(1000):
-        model = models.conv_2d(rng)
-        if runner.lower(model).params["groups"] != 1:
-            return model
-    raise AssertionError("no grouped convolution")
+def both_kinds() -> bytes:
+    """Return a network whose second convolution and MEAN are portable, and the rest ESP-NN's."""
+    rng = np.random.default_rng(6)
+
+    def weights(shape: tuple[int, ...]) -> Value:
+        return Value(shape, scales=[0.01], zero_points=[0], data=rng.integers(-127, 128, shape))
+
+    def bias(count: int) -> Value:
+        return Value((count,), "int32", data=rng.integers(-1000, 1000, count))
+
+    values = [
+        Value((1, 16, 16, 3), scales=[0.02], zero_points=[-128]),
+        *(weights((8, 3, 3, 3)), bias(8), Value((1, 16, 16, 8), scales=[0.05], zero_points=[-20])),
+        *(weights((8, 3, 3, 8)), bias(8), Value((1, 8, 8, 8), scales=[0.1], zero_points=[4])),
+        *(weights((1, 3, 3, 8)), bias(8), Value((1, 8, 8, 8), scales=[0.1], zero_points=[9])),
+        Value((1, 8, 8, 8), scales=[0.15], zero_points=[-3]),
+        *(Value((2,), "int32", data=np.array([1, 2])), Value((1, 8), scales=[0.1], zero_points=[-3])),
+    ]
+    same = {"padding": "SAME", "stride_h": 1, "stride_w": 1}
+    nodes = [
+        Node("CONV_2D", [0, 1, 2], [3], same),
+        Node("CONV_2D", [3, 4, 5], [6], same | {"stride_h": 2, "stride_w": 2}),  # padding behind alone
+        Node("DEPTHWISE_CONV_2D", [6, 7, 8], [9], same | {"depth_multiplier": 1}),
+        Node("ADD", [6, 9], [10]),
+        Node("MEAN", [10, 11], [12], {"keep_dims": False}),
+    ]
+    return build_graph(values, nodes, inputs=[0], outputs=[12])
+
+
+def test_a_network_of_both_kinds_computes_what_the_reference_does(tmp_path: Path) -> None:
+    model = both_kinds()
+    graph = tflite.parse(model)
+    made = generate(graph, contract.of(graph), folders=("esp_nn", PORTABLE))
+    assert [step.folder for step in made.steps] == ["esp_nn", PORTABLE, "esp_nn", "esp_nn", PORTABLE]
+    extra = (f"-I{runner.RUNTIME / 'src' / 'esp_nn'}", f"-I{esp_nn.DECLARATIONS}")
+    library = generated_c.build(made, tmp_path, (*extra, str(esp_nn.DECLARATIONS / "esp_nn.c"), "-lm"))
+    frames = np.random.default_rng(7).integers(-128, 128, (20, 16, 16, 3), np.int8)
+    for frame, expected in zip(frames, Oracle(model).run(frames), strict=True):
+        scores, _ = generated_c.run(library, made, graph, frame)
+        assert scores == expected.tobytes()
+
+
+BROKEN = {
+    "conv takes the wrong sign": ("CONV_2D", "-params->input_zero_point", "params->input_zero_point"),
+    "conv swaps its padding": ("CONV_2D", "{params->pad_left, params->pad_top}", "{params->pad_top, 0}"),
+    "conv forgets its shifts": ("CONV_2D", "wide[i] = shift[i]", "wide[i] = shift[0]"),
+    "depthwise takes the multiplier for 1": ("DEPTHWISE_CONV_2D", "= params->depth_multiplier", "= 1"),
+    "fully connected takes one shift for all": ("FULLY_CONNECTED", "params->channel_step != 0", "0"),
+    "add swaps its operands": ("ADD", "input1, input2, -", "input2, input1, -"),
+    "average forgets its padding": ("AVERAGE_POOL_2D", "(uint16_t)params->pad_top", "0"),
+    "max stays in the first image": ("MAX_POOL_2D", "input += ", "input += 0 * "),
+    "softmax is one bit off": ("SOFTMAX", "params->shift", "params->shift - 1"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_kernel_is_caught(name: str, stand_in: runner.Variant, tmp_path: Path) -> None:
+    kind, old, new = BROKEN[name]
+    cases = adapted(kind, np.random.default_rng(1), 40)
+    kernel = str(runner.lower(cases[0].model, "esp_nn").kernel)
+    # One file of the header and the kernel, so that what they share can be broken too.
+    header = (runner.RUNTIME / "src" / "esp_nn" / "ek_esp_nn.h").read_text()
+    source = (runner.RUNTIME / "src" / "esp_nn" / f"{kernel}.c").read_text()
+    whole = source.replace('#include "ek_esp_nn.h"\n', header)
+    assert old in whole, f"'{old}' is no longer in {kernel}.c"
+    try:
+        outputs = runner.run(cases, tmp_path, {kernel: whole.replace(old, new)}, stand_in)
+    except AssertionError as error:
+        # A sanitizer or the stand-in has stopped the program while it ran, not the compiler before.
+        assert re.search(r"case \d+ frame \d+", str(error)), error
+        return
+    pairs = zip(map(runner.reference, cases), outputs, strict=True)
+    assert max(np.abs(right.astype(int) - found.astype(int)).max() for right, found in pairs) > 1
 
 
 def test_without_the_folder_nothing_changes() -> None:
