@@ -1,12 +1,10 @@
-"""What several twins ask: sizes that ESP-NN takes, scratch for shifts, padding, a bias without zero point."""
+"""What several twins ask: sizes that ESP-NN takes, scratch for shifts, padding."""
 
 from collections.abc import Mapping
 
-import numpy as np
+from edgekit.ops.step import Constant, Param
 
-from edgekit.ops.step import Constant, Param, Step
-
-_LARGEST = (1 << 16) - 1
+LARGEST = (1 << 16) - 1
 """ESP-NN takes sizes as uint16_t."""
 _ALIGN = 16
 
@@ -29,7 +27,7 @@ def sizes_fit(params: Mapping[str, Param]) -> bool:
     """Return whether all sizes, strides and places among the parameters fit ESP-NN's 16 bits."""
     sized = ("height", "width", "channels", "depth", "top", "left", "depth_multiplier")
     return all(
-        isinstance(value, int) and value <= _LARGEST for name, value in params.items() if name.endswith(sized)
+        isinstance(value, int) and value <= LARGEST for name, value in params.items() if name.endswith(sized)
     )
 
 
@@ -56,25 +54,3 @@ def padding_behind(params: Mapping[str, Param]) -> tuple[int, int]:
 def dilated(params: Mapping[str, Param]) -> bool:
     """Return whether a convolution is dilated, which ESP-NN's are not."""
     return (number(params, "dilation_height"), number(params, "dilation_width")) != (1, 1)
-
-
-def with_offset(step: Step, sums_axes: tuple[int, ...]) -> dict[str, Param]:
-    """Return a convolution's parameters with the zero point where ESP-NN wants it.
-
-    Inside the image it may stay in the bias, and ESP-NN has less to do with an offset of 0. Where an output
-    looks outside, ESP-NN puts minus the offset there, so it must be the zero point, and leave the bias.
-
-    Args:
-        step: of a convolution; its bias has the term of the zero point.
-        sums_axes: the axes of the weights that belong to one output channel.
-    """
-    params = dict(step.params)
-    zero_point = number(params, "input_zero_point")
-    before = number(params, "pad_top") or number(params, "pad_left")
-    if before or any(padding_behind(params)):
-        sums = constant(params, "weights").values.astype(np.int64).sum(axis=sums_axes).reshape(-1)
-        bias = constant(params, "bias").values.astype(np.int64) + zero_point * sums
-        params["bias"] = Constant("bias", bias.astype(np.int32))
-    else:
-        params["input_zero_point"] = 0
-    return params

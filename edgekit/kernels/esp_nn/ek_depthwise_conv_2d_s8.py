@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from edgekit.graph.ir import Graph
 from edgekit.kernels.esp_nn._common import (
+    constant,
     dilated,
     number,
     padding_behind,
     shifts_bytes,
     sizes_fit,
-    with_offset,
 )
-from edgekit.ops.step import Param, Step
+from edgekit.ops.step import Constant, Param, Step
 
 
 def adapt(graph: Graph, step: Step) -> Step | None:  # noqa: ARG001
@@ -28,7 +30,24 @@ def adapt(graph: Graph, step: Step) -> Step | None:  # noqa: ARG001
         return None
     channels = number(params, "input_channels") * number(params, "depth_multiplier")
     scratch = shifts_bytes(channels) + scratch_bytes(params)
-    return replace(step, params=with_offset(step, (0, 1, 2)), scratch_bytes=scratch)
+    return replace(step, params=_with_offset(step), scratch_bytes=scratch)
+
+
+def _with_offset(step: Step) -> dict[str, Param]:
+    """Return the parameters with the zero point where ESP-NN wants it.
+
+    Inside the image it may stay in the bias, and ESP-NN has less to do with an offset of 0. Where an output
+    looks outside, ESP-NN puts minus the offset there, so it must be the zero point, and leave the bias.
+    """
+    params = dict(step.params)
+    zero_point = number(params, "input_zero_point")
+    if number(params, "pad_top") or any(padding_behind(params)):
+        sums = constant(params, "weights").values.astype(np.int64).sum(axis=(0, 1, 2))
+        bias = constant(params, "bias").values.astype(np.int64) + zero_point * sums
+        params["bias"] = Constant("bias", bias.astype(np.int32))
+    else:
+        params["input_zero_point"] = 0
+    return params
 
 
 def scratch_bytes(params: Mapping[str, Param]) -> int:

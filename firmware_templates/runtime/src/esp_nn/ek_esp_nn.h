@@ -1,13 +1,14 @@
 /* Kernels that call Espressif's ESP-NN, the IDF component espressif/esp-nn. They take what the
  * portable kernels take, but for what edgekit/kernels/esp_nn/ puts differently:
- * - Convolutions get the input's zero point and a bias without it only where an output looks
- * outside the image. Elsewhere the zero point is in the bias, as for the portable kernels, and
- * passed as 0.
+ * - DEPTHWISE_CONV_2D gets the input's zero point and a bias without it where an output looks
+ *   outside the image. Elsewhere the zero point is in the bias, as for the portable kernel, and
+ *   passed as 0.
  * - FULLY_CONNECTED rounds twice: `multiplier` and `shift` are those of ek_requantize_twice, and
  *   `multiplier_low` is NULL.
  * - SOFTMAX computes its exponentials itself, from a struct of its own.
- * Scratch: one int32_t per output channel, up to a multiple of 16 bytes, then what ESP-NN asks for.
- * Sizes fit 16 bits, as ESP-NN's arguments do. */
+ * Scratch of kernels with a shift per output channel: one int32_t for each, up to a multiple of 16
+ * bytes; for a CONV_2D that looks outside the image a copy of it with the padding, up to the same;
+ * then what ESP-NN asks for. Sizes fit 16 bits, as ESP-NN's arguments do. */
 #ifndef EK_ESP_NN_H
 #define EK_ESP_NN_H
 
