@@ -24,7 +24,12 @@ def constant(params: Mapping[str, Param], name: str) -> Constant:
 
 
 def sizes_fit(params: Mapping[str, Param]) -> bool:
-    """Return whether all sizes, strides and places among the parameters fit ESP-NN's 16 bits."""
+    """Return whether there is one image or row, and all sizes, strides and places fit ESP-NN's 16 bits.
+
+    A second image would begin behind the first, and not be aligned as vector loads want.
+    """
+    if number(params, "batches") != 1:
+        return False
     sized = ("height", "width", "channels", "depth", "top", "left", "depth_multiplier")
     return all(
         isinstance(value, int) and value <= LARGEST for name, value in params.items() if name.endswith(sized)

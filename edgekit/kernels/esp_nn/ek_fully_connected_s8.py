@@ -9,14 +9,11 @@ from edgekit.graph.ir import Graph
 from edgekit.kernels.esp_nn._common import constant, number, shifts_bytes, sizes_fit
 from edgekit.ops.step import Constant, Param, Step
 
-_ALIGN = 16
-
 
 def adapt(graph: Graph, step: Step) -> Step | None:  # noqa: ARG001
-    """Return the step for ESP-NN; None where a row of the input would not be aligned."""
+    """Return the step for ESP-NN; None for more than one row, or one that is too long."""
     params: dict[str, Param] = dict(step.params)
-    unaligned = number(params, "batches") > 1 and number(params, "input_depth") % _ALIGN
-    if unaligned or not sizes_fit(params):
+    if not sizes_fit(params):
         return None
     high, low = (constant(params, name).values.tolist() for name in ("multiplier", "multiplier_low"))
     right = constant(params, "shift").values.tolist()

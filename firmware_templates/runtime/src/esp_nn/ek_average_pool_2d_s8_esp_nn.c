@@ -6,15 +6,10 @@
 void ek_average_pool_2d_s8_esp_nn(const ek_pool_2d_params *params, const int8_t *input,
                                   int8_t *output, void *scratch) {
     (void)scratch;
-    for (int32_t batch = 0; batch < params->batches; batch++) {
-        esp_nn_avg_pool_s8(input, (uint16_t)params->input_width, (uint16_t)params->input_height,
-                           output, (uint16_t)params->output_width, (uint16_t)params->output_height,
-                           (uint16_t)params->stride_width, (uint16_t)params->stride_height,
-                           (uint16_t)params->filter_width, (uint16_t)params->filter_height,
-                           (uint16_t)params->pad_left, (uint16_t)params->pad_top,
-                           params->activation_min, params->activation_max,
-                           (uint16_t)params->channels);
-        input += params->input_height * params->input_width * params->channels;
-        output += params->output_height * params->output_width * params->channels;
-    }
+    esp_nn_avg_pool_s8(input, (uint16_t)params->input_width, (uint16_t)params->input_height, output,
+                       (uint16_t)params->output_width, (uint16_t)params->output_height,
+                       (uint16_t)params->stride_width, (uint16_t)params->stride_height,
+                       (uint16_t)params->filter_width, (uint16_t)params->filter_height,
+                       (uint16_t)params->pad_left, (uint16_t)params->pad_top,
+                       params->activation_min, params->activation_max, (uint16_t)params->channels);
 }

@@ -50,13 +50,9 @@ void ek_conv_2d_s8_esp_nn(const ek_conv_2d_params *params, const int8_t *input, 
     const quant_data_t quant = {.shift = scratch, .mult = ek_esp_nn_unconst(params->multiplier)};
     int8_t *padded = ek_esp_nn_shifts(params->shift, params->output_channels, scratch);
     esp_nn_set_conv_scratch_buf(padded + (leaves_image ? (size + 15) / 16 * 16 : 0));
-    for (int32_t batch = 0; batch < params->batches; batch++) {
-        if (leaves_image) {
-            ek_conv_pad(params, input, height, width, padded);
-        }
-        esp_nn_conv_s8(&input_dims, leaves_image ? padded : input, &filter_dims, params->weights,
-                       params->bias, &output_dims, output, &conv, &quant);
-        input += params->input_height * params->input_width * params->input_channels;
-        output += params->output_height * params->output_width * params->output_channels;
+    if (leaves_image) {
+        ek_conv_pad(params, input, height, width, padded);
     }
+    esp_nn_conv_s8(&input_dims, leaves_image ? padded : input, &filter_dims, params->weights,
+                   params->bias, &output_dims, output, &conv, &quant);
 }

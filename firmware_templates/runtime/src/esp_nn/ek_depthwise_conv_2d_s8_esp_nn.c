@@ -21,10 +21,6 @@ void ek_depthwise_conv_2d_s8_esp_nn(const ek_depthwise_conv_2d_params *params, c
     };
     const quant_data_t quant = {.shift = scratch, .mult = ek_esp_nn_unconst(params->multiplier)};
     esp_nn_set_depthwise_conv_scratch_buf(ek_esp_nn_shifts(params->shift, channels, scratch));
-    for (int32_t batch = 0; batch < params->batches; batch++) {
-        esp_nn_depthwise_conv_s8(&input_dims, input, &filter_dims, params->weights, params->bias,
-                                 &output_dims, output, &conv, &quant);
-        input += params->input_height * params->input_width * params->input_channels;
-        output += params->output_height * params->output_width * channels;
-    }
+    esp_nn_depthwise_conv_s8(&input_dims, input, &filter_dims, params->weights, params->bias,
+                             &output_dims, output, &conv, &quant);
 }

@@ -8,7 +8,7 @@
  * - SOFTMAX computes its exponentials itself, from a struct of its own.
  * Scratch of kernels with a shift per output channel: one int32_t for each, up to a multiple of 16
  * bytes; for a CONV_2D that looks outside the image a copy of it with the padding, up to the same;
- * then what ESP-NN asks for. Sizes fit 16 bits, as ESP-NN's arguments do. */
+ * then what ESP-NN asks for. `batches` is 1, and sizes fit 16 bits, as ESP-NN's arguments do. */
 #ifndef EK_ESP_NN_H
 #define EK_ESP_NN_H
 

@@ -9,20 +9,14 @@ void ek_fully_connected_s8_esp_nn(const ek_fully_connected_params *params, const
     const uint16_t channels = (uint16_t)params->output_depth;
     if (params->channel_step != 0) {
         (void)ek_esp_nn_shifts(params->shift, channels, scratch);
-    }
-    for (int32_t batch = 0; batch < params->batches; batch++) {
-        if (params->channel_step != 0) {
-            esp_nn_fully_connected_per_ch_s8(input, 0, depth, params->weights, 0, params->bias,
-                                             output, channels, params->output_zero_point, scratch,
-                                             params->multiplier, params->activation_min,
-                                             params->activation_max);
-        } else {
-            esp_nn_fully_connected_s8(input, 0, depth, params->weights, 0, params->bias, output,
-                                      channels, params->output_zero_point, params->shift[0],
-                                      params->multiplier[0], params->activation_min,
-                                      params->activation_max);
-        }
-        input += params->input_depth;
-        output += params->output_depth;
+        esp_nn_fully_connected_per_ch_s8(input, 0, depth, params->weights, 0, params->bias, output,
+                                         channels, params->output_zero_point, scratch,
+                                         params->multiplier, params->activation_min,
+                                         params->activation_max);
+    } else {
+        esp_nn_fully_connected_s8(input, 0, depth, params->weights, 0, params->bias, output,
+                                  channels, params->output_zero_point, params->shift[0],
+                                  params->multiplier[0], params->activation_min,
+                                  params->activation_max);
     }
 }
