@@ -71,7 +71,7 @@ def adapted(kind: str, rng: np.random.Generator, count: int) -> list[runner.Case
 def differences(kind: str, count: int, variant: runner.Variant, folder: Path) -> runner.Array:
     """Return by how much each result of random models differs from the reference's."""
     cases = adapted(kind, np.random.default_rng(zlib.crc32(kind.encode())), count)
-    outputs = runner.run(cases, folder, {}, variant)
+    outputs = runner.run(cases, folder, {}, variant=variant)
     pairs = zip(map(runner.reference, cases), outputs, strict=True)
     return np.concatenate([np.abs(right.astype(int) - found.astype(int)).ravel() for right, found in pairs])
 
@@ -226,7 +226,7 @@ def test_any_padding_is_ours(stand_in: runner.Variant, tmp_path: Path) -> None:
     cases = [runner.case(padded(rng), rng) for _ in range(100)]
     steps = [runner.lower(case.model, "esp_nn") for case in cases]
     assert {(len(step.ops), step.folder) for step in steps} == {(2, "esp_nn")}
-    for case, found in zip(cases, runner.run(cases, tmp_path, {}, stand_in), strict=True):
+    for case, found in zip(cases, runner.run(cases, tmp_path, {}, variant=stand_in), strict=True):
         assert np.array_equal(found, runner.reference(case))
 
 
@@ -255,7 +255,7 @@ def test_a_broken_kernel_is_caught(name: str, stand_in: runner.Variant, tmp_path
     whole = source.replace('#include "ek_esp_nn.h"\n', header)
     assert old in whole, f"'{old}' is no longer in {kernel}.c"
     try:
-        outputs = runner.run(cases, tmp_path, {kernel: whole.replace(old, new)}, stand_in)
+        outputs = runner.run(cases, tmp_path, {kernel: whole.replace(old, new)}, variant=stand_in)
     except AssertionError as error:
         # A sanitizer or the stand-in has stopped the program while it ran, not the compiler before.
         assert re.search(r"case \d+ frame \d+", str(error)), error
