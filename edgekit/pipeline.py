@@ -7,7 +7,7 @@ Each function here is one or two arrows; each stage lives in the module that it 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import contract, data, inspection, resources
+from edgekit import board, contract, data, inspection, resources
 from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
@@ -28,7 +28,8 @@ from edgekit.device.events import Note
 from edgekit.device.transport import SocketTransport, Transport
 from edgekit.emulator import RunningBoard, check_runnable
 from edgekit.errors import DeviceError, ModelError, UsageError
-from edgekit.firmware import build, mlperf_tiny, project
+from edgekit.files import check_writable, write_whole
+from edgekit.firmware import arduino, build, mlperf_tiny, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual_flash
 from edgekit.graph import tflite
@@ -115,7 +116,7 @@ def generate_model(model: Model, target: Board) -> GeneratedModel:
         UnsupportedOpError: listing every operator that cannot be run.
         DoesNotFitError: saying what is needed, what the board has and the largest tensors.
     """
-    generated = generate(model.graph, model.contract)
+    generated = generate(model.graph, model.contract, folders=target.build.kernels)
     budget.check(generated, model.graph, target)
     return generated
 
@@ -132,6 +133,23 @@ def generate_project(
     generated = generate_model(model, target)
     project.write(project.assemble(generated, target, debug=debug, mlperf=mlperf), out)
     return generated
+
+
+def export_arduino(model: Model, path: Path, *, name: str) -> tuple[GeneratedModel, Mapping[str, bytes]]:
+    """Write a model as an Arduino library to the .zip `path`; return its C and the library's files.
+
+    Raises:
+        UsageError: the name cannot be a library's.
+        UnsupportedOpError: listing every operator that cannot be run.
+        OutputError: the file cannot be written.
+    """
+    arduino.check_name(name)
+    check_writable(path)
+    target = board.load(arduino.BOARD)
+    generated = generate_model(model, target)
+    files = arduino.library(generated, project.assemble(generated, target), name)
+    write_whole(path, arduino.pack(files, name))
+    return generated, files
 
 
 def build_image(

@@ -2,6 +2,7 @@
 
 import ctypes
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,17 @@ def write(generated: GeneratedModel, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def build(generated: GeneratedModel, folder: Path) -> ctypes.CDLL:
-    """Return the model as a shared library, traced."""
+def build(generated: GeneratedModel, folder: Path, extra: Sequence[str] = ()) -> ctypes.CDLL:
+    """Return the model as a shared library, traced; `extra` goes behind all other arguments."""
     write(generated, folder)
     (folder / "trace.c").write_text(TRACE)
-    kernels = sorted({f"{step.kernel}.c" for step in generated.steps if step.kernel})
-    sources = [folder / "model.c", folder / "trace.c", *(RUNTIME / "src" / "ref" / name for name in kernels)]
+    kernels = sorted(
+        {RUNTIME / "src" / step.folder / f"{step.kernel}.c" for step in generated.steps if step.kernel}
+    )
+    sources = [folder / "model.c", folder / "trace.c", *kernels]
     library = folder / "model.so"
     command = [*compiler("cc"), *WARNINGS, "-O2", "-DEK_TRACE=1", "-shared", "-fPIC", "-o", str(library)]
-    command += [f"-I{RUNTIME / 'include'}", f"-I{folder}", *map(str, sources)]
+    command += [f"-I{RUNTIME / 'include'}", f"-I{folder}", *map(str, sources), *extra]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:3000]
     return ctypes.CDLL(str(library))

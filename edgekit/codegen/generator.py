@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, ops
+from edgekit import __version__, kernels, ops
 from edgekit.codegen import c_source
 from edgekit.codegen.planner import MemoryPlan, plan
 from edgekit.contract import IDENTITY_TABLE, Contract
 from edgekit.graph.digest import model_digest
 from edgekit.graph.ir import Graph
-from edgekit.ops.step import Constant, Step
+from edgekit.ops.step import PORTABLE, Constant, Step
 
 _TABLE_BYTES = 256
 _MAX_NAME = 48
@@ -44,19 +44,22 @@ class GeneratedModel:
     macs: int
 
 
-def generate(graph: Graph, contract: Contract, *, name: str = "ek_model") -> GeneratedModel:
+def generate(
+    graph: Graph, contract: Contract, *, name: str = "ek_model", folders: Sequence[str] = (PORTABLE,)
+) -> GeneratedModel:
     """Turn an int8 graph into C. Equal input gives equal bytes.
 
     Args:
         graph: one input and one output; every operator must be supported.
         contract: the graph's contract, whose table and digest go into the C.
         name: prefix of the C symbols.
+        folders: of kernels, the preferred one first: `build.kernels` of a board.
 
     Raises:
         UnsupportedOpError: listing every operator that cannot be run, with the reason.
         UsageError: `name` is no C identifier.
     """
-    return render(graph, contract, ops.lower(graph), name=name)
+    return render(graph, contract, kernels.adapt(graph, ops.lower(graph), folders), name=name)
 
 
 def render(
@@ -75,7 +78,7 @@ def render(
     if table and not identity:
         arrays.append(_array(f"{prefix}_table", np.frombuffer(table, np.int8).reshape(-1, _TABLE_BYTES)))
     header = _header(prefix, _layout(graph, contract, memory, table))
-    source = _source(prefix, arrays, _steps(prefix, graph, memory, steps))
+    source = _source(prefix, arrays, headers(steps), _steps(prefix, graph, memory, steps))
     return GeneratedModel(
         name=prefix,
         files={"model.c": source.encode("ascii"), "model.h": header.encode("ascii")},
@@ -175,7 +178,13 @@ static inline int32_t {prefix}_invoke(uint8_t *arena) {{
 """
 
 
-def _source(prefix: str, arrays: Sequence[str], steps: Sequence[tuple[str, str]]) -> str:
+def headers(steps: Sequence[Step]) -> str:
+    """Return the lines that include what declares the steps' kernels."""
+    folders = sorted({step.folder for step in steps} - {PORTABLE})
+    return "".join(f'#include "{name}"\n' for name in ("ek_nn.h", *(f"ek_{f}.h" for f in folders)))
+
+
+def _source(prefix: str, arrays: Sequence[str], includes: str, steps: Sequence[tuple[str, str]]) -> str:
     """Return model.c: the public arrays, then for each step its data, then all calls."""
     trace = f"{prefix.upper()}_TRACE"
     data = "".join(data for data, _ in steps)
@@ -187,8 +196,7 @@ def _source(prefix: str, arrays: Sequence[str], steps: Sequence[tuple[str, str]]
 
 #include <stddef.h>
 
-#include "ek_nn.h"
-
+{includes}
 #ifdef EK_TRACE
 void ek_trace_step(uint32_t step, const int8_t *output, uint32_t size);
 #define {trace}(step, at, size) ek_trace_step(step, (const int8_t *)(arena + (at)), size)

@@ -7,6 +7,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+PORTABLE = "ref"
+"""The folder of firmware_templates/runtime/src/ with the portable kernels, which run everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -57,6 +60,8 @@ class Step:
     a claim about the kernel of this step that a test must prove. Scratch never touches either."""
     gathered: bool = False
     """Whether the kernel takes its inputs as one array of pointers, for operators of any number of inputs."""
+    folder: str = PORTABLE
+    """The folder of kernels that the step was fitted to; see edgekit.kernels."""
     macs: int = 0
     """Multiply-accumulates, the field's measure of work: padding taps count as TFLite counts them."""
 

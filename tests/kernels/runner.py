@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import ops, resources
+from edgekit import kernels, ops, resources
 from edgekit.codegen import generator
 from edgekit.graph import tflite
 from edgekit.graph.ir import Graph
-from edgekit.ops.step import Step
+from edgekit.ops.step import PORTABLE, Step
 
 RUNTIME = resources.firmware_templates() / "runtime"
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
@@ -31,6 +31,15 @@ FRAMES = 4
 """Random inputs per case."""
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Kernels beside the portable ones: their folder, and what they are compiled and linked with."""
+
+    folder: str = PORTABLE
+    flags: tuple[str, ...] = ()
+    objects: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,10 +92,11 @@ def reference(case: Case) -> Array:
     return np.stack(rows)
 
 
-def lower(model: bytes, output: int = 0) -> Step:
-    """Return the one step of a model, or that of one of its outputs."""
+def lower(model: bytes, folder: str = PORTABLE, output: int = 0) -> Step:
+    """Return the step that makes an output of a model, for the kernels of a folder where they can run it."""
     graph = tflite.parse(model)
-    (step,) = [step for step in ops.lower(graph) if step.output == graph.outputs[output]]
+    steps = kernels.adapt(graph, ops.lower(graph), (folder,))
+    (step,) = [step for step in steps if step.output == graph.outputs[output]]
     return step
 
 
@@ -114,14 +124,17 @@ def compare(cases: Sequence[Case], folder: Path, sources: dict[str, str] | None 
     return wrong
 
 
-def run(cases: Sequence[Case], folder: Path, sources: dict[str, str]) -> list[Array]:
+def run(
+    cases: Sequence[Case], folder: Path, sources: dict[str, str], variant: Variant = Variant()
+) -> list[Array]:
     """Return the kernels' outputs [frames, bytes] by case."""
-    steps = [lower(item.model, item.output) for item in cases]
+    steps = [lower(item.model, variant.folder, item.output) for item in cases]
     graphs = [tflite.parse(item.model) for item in cases]
-    (folder / "cases.c").write_text(_cases_c(graphs, steps))
+    (folder / "cases.c").write_text(generator.headers(steps) + _cases_c(graphs, steps))
     (folder / "driver.h").write_text(_DRIVER_H)
     (folder / "driver.c").write_text(_DRIVER_C)
-    program = _compile(folder, sorted({step.kernel for step in steps if step.kernel}), sources)
+    needed = sorted({(step.folder, step.kernel) for step in steps if step.kernel})
+    program = _compile(folder, needed, sources, variant)
     feed = bytearray()
     for item, step, graph in zip(cases, steps, graphs, strict=True):
         order = [graph.inputs.index(index) for index in step.inputs]
@@ -174,17 +187,21 @@ def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
     return "".join(text)
 
 
-def _compile(folder: Path, kernels: Sequence[str], sources: dict[str, str]) -> str:
+def _compile(
+    folder: Path, needed: Sequence[tuple[str, str]], sources: dict[str, str], variant: Variant
+) -> str:
     files = [folder / "driver.c", folder / "cases.c"]
-    for kernel in kernels:
+    for place, kernel in needed:
         if kernel in sources:
             (folder / f"{kernel}.c").write_text(sources[kernel])
             files.append(folder / f"{kernel}.c")
         else:
-            files.append(RUNTIME / "src" / "ref" / f"{kernel}.c")
+            files.append(RUNTIME / "src" / place / f"{kernel}.c")
     program = folder / "cases"
-    include = [f"-I{RUNTIME / 'include'}", f"-I{folder}"]
+    include = [f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'src' / variant.folder}", f"-I{folder}"]
+    files += variant.objects
     command = ["gcc", *WARNINGS, "-O1", "-g0", *SANITIZERS, *include, "-o", str(program), *map(str, files)]
+    command += variant.flags
     done = subprocess.run(command, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()[:4000]
     return str(program)

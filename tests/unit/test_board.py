@@ -132,7 +132,7 @@ WRONG = {
     "size as text": ("ram_bytes = 67108864", 'ram_bytes = "64M"', "memory.ram_bytes is '64M'", ""),
     "size as float": ("ram_bytes = 67108864", "ram_bytes = 1e6", "memory.ram_bytes is", ""),
     "size as bool": ("ram_bytes = 67108864", "ram_bytes = true", "memory.ram_bytes is 'True'", ""),
-    "template": ('template = "host"', 'template = "ghost"', "one of arc_em9d, arm_mps, ", ""),
+    "template": ('template = "host"', 'template = "ghost"', "one of arc_em9d, arduino, arm_mps, ", ""),
     "template is a path": ('template = "host"', 'template = "../host"', "build.template is '../host'", ""),
     "template is the runtime": ('template = "host"', 'template = "runtime"', "build.template", ""),
     "kernels": ('kernels = ["ref"]', 'kernels = ["mve"]', "different names out of ", ""),

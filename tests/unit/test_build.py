@@ -319,4 +319,4 @@ class TestFlash:
         image = self.image(tmp_path / "out")
         with pytest.raises(ProjectError, match="there is no flash method"):
             flash.flash(image, replace(HOST, flash=board.Flash(method)))
-        assert flash.methods() == ("esptool", "process", "uf2", "xmodem")
+        assert flash.methods() == ("arduino", "esptool", "process", "uf2", "xmodem")

@@ -14,6 +14,7 @@ LAYERS = (
     {"graph"},
     {"contract"},
     {"ops", "board", "settings", "data", "oracle", "toolchain"},
+    {"kernels"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
     {"pipeline", "quantization"},
     {"proof", "mlperf_tiny"},
