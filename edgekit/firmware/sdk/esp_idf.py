@@ -18,7 +18,7 @@ from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError
 from edgekit.files import write_whole
 from edgekit.firmware import flasher_args, layout
-from edgekit.firmware.image import FirmwareImage, Part
+from edgekit.firmware.image import RECORD, FirmwareImage, Part
 from edgekit.firmware.manifest import NAME as MANIFEST
 from edgekit.firmware.manifest import Manifest
 
@@ -97,6 +97,11 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     project_dir = project_dir.absolute()
     folder = project_dir / BUILD
     project_digest = _digest(_read(project_dir / MANIFEST))
+    try:
+        # An image that no longer fits its sources must not pass for theirs if this build fails.
+        (project_dir / RECORD).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write in '{project_dir}': {error.strerror}") from error
     _forget_old_settings(project_dir, folder)
     _run(idf, project_dir, folder, board)
     args = flasher_args.read(folder)
