@@ -3,7 +3,7 @@
     python scripts/kconfig_names.py IDF_PATH           # writes tests/sdk/esp_idf/kconfig_names.txt anew
     python scripts/kconfig_names.py IDF_PATH --check   # are the names that we use in that ESP-IDF?
 
-Only the parts of ESP-IDF that our projects configure are read, and of what differs by chip only the ESP32-S3's.
+Only the parts of ESP-IDF that our projects configure are read; of what differs by chip, the ESP32-S3's.
 """
 
 import re
@@ -34,9 +34,7 @@ def names(idf: Path) -> set[str]:
             chips = [part for part in path.relative_to(folder).parts if _CHIP.fullmatch(part)]
             if path.is_file() and all(chip == "esp32s3" for chip in chips):
                 files.append(path)
-    found = {name for path in files for name in _CONFIG.findall(path.read_text("utf-8"))}
-    # The name of the chip is made by the build from its own list.
-    return found
+    return {name for path in files for name in _CONFIG.findall(path.read_text("utf-8"))}
 
 
 def used() -> set[str]:

@@ -7,8 +7,8 @@ import numpy as np
 import small_models
 from tflite_builder import Node, Value, build_graph
 
-from edgekit import contract, process, resources, toolchain
 from edgekit import board as boards
+from edgekit import contract, process, resources, toolchain
 from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
@@ -24,7 +24,7 @@ _LINKED = ("-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", "
 
 
 def images(side: int = 64) -> bytes:
-    """Return a model of square RGB images whose arena is large: a convolution, a mean, a fully connected layer."""
+    """Return a model of square RGB images whose arena is large: CONV_2D, MEAN, FULLY_CONNECTED."""
     rng = np.random.default_rng(5)
     per_channel = (0.01,) * 8
     values = [
@@ -78,10 +78,14 @@ def small_inside(name: str, ram_bytes: int) -> Board:
 
 
 def compile_all(board: Board, made: project.FirmwareProject, folder: Path) -> dict[str, Path]:
-    """Compile every source of a project for its instruction set, warnings being errors; return the objects."""
+    """Compile every source of a project for its instruction set, with every warning an error."""
     compiler = toolchain.find(board.soc.isa, board.build.compilers)
     libc = resources.firmware_templates() / "bare_metal" / "libc"
-    headers = [*(folder / name for name in project.include_folders(made.files)), DECLARATIONS / "include", libc]
+    headers = [
+        *(folder / name for name in project.include_folders(made.files)),
+        DECLARATIONS / "include",
+        libc,
+    ]
     flags = [*build.LANGUAGE, *build.WARNINGS, *board.build.cflags, *(f"-I{path}" for path in headers)]
     sources = {name: folder / name for name in made.files if name.endswith(".c")}
     extra = (

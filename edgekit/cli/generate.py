@@ -60,7 +60,9 @@ def command(
         f"weights {made.weight_bytes:,} B, {made.macs:,} MACs"
     )
     if external:
-        output.text(f"in the board's external memory, as the internal one is too small: {', '.join(external)}")
+        output.text(
+            f"in the board's external memory, as the internal one is too small: {', '.join(external)}"
+        )
     output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
     output.result(
         {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgekit.codegen.generator import GeneratedModel
 
 SDK_BYTES = 768 * 1024
-"""Room for ESP-IDF, drivers, application and kernels: an allowance, several times what such firmware takes."""
+"""Room for ESP-IDF, drivers, application and kernels: an allowance, not a measurement."""
 _UNIT = 0x10000
 _FIRST = 0x10000
 _STEP_BYTES = 256

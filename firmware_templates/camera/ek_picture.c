@@ -47,7 +47,8 @@ bool ek_picture_to_frame(const ek_picture *picture, const ek_frame_shape *shape,
             uint32_t rgb[3];
             mean(corner, row_bytes, side, rgb);
             if (shape->order == EK_GRAY) {
-                *frame++ = (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
+                *frame++ =
+                    (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000u) >> 16);
             } else {
                 const bool red_first = shape->order == EK_RED_FIRST;
                 *frame++ = (uint8_t)rgb[red_first ? 0 : 2];

@@ -1,4 +1,5 @@
-/* Predictions on what the board's own camera sees; docs/reference/protocol.md describes the packets. */
+/* Predictions on what the board's own camera sees; docs/reference/protocol.md describes the
+ * packets. */
 
 #ifndef EK_WATCH_H
 #define EK_WATCH_H
@@ -9,7 +10,8 @@
 #include "ek_camera.h"
 #include "ek_frame.h"
 
-/* From now on make `count` predictions, and send the frame of each `every`th with it (0: of none). */
+/* From now on make `count` predictions, and send the frame of each `every`th with it (0: of none).
+ */
 void ek_watch_start(uint32_t count, uint32_t every);
 
 /* Make one prediction and send it. Returns false at once if none is wanted. */

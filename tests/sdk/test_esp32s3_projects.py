@@ -1,4 +1,4 @@
-"""The ESP-IDF projects: complete, compiled as far as it goes without ESP-IDF, and within the board's memory."""
+"""The ESP-IDF projects: complete, compiled as far as it goes here, and within the board's memory."""
 
 import re
 from collections.abc import Callable
@@ -93,7 +93,6 @@ def test_without_psram_nothing_can_move() -> None:
 def test_settings_are_names_that_esp_idf_knows(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     text = esp32s3.write(board, tmp_path).files["sdkconfig.defaults"].decode()
-    # IDF_TARGET is made from the build's list of chips.
     found = set(re.findall(r"CONFIG_([A-Za-z0-9_]+)", text))
     assert found - KNOWN == set()
     assert re.search(r"^CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ_240=y$", text, re.MULTILINE)
@@ -136,7 +135,9 @@ def test_partitions_follow_from_the_model_and_end_inside_the_flash(name: str, tm
 
 
 def test_components_are_pinned(tmp_path: Path) -> None:
-    plain = esp32s3.write(boards.load("xiao_esp32s3"), tmp_path / "a").files["main/idf_component.yml"].decode()
+    plain = (
+        esp32s3.write(boards.load("xiao_esp32s3"), tmp_path / "a").files["main/idf_component.yml"].decode()
+    )
     assert re.search(r'^  idf: ">=5\.1,<7\.0"$', plain, re.MULTILINE)
     assert "esp32-camera" not in plain
     sense = boards.load("xiao_esp32s3_sense")
@@ -151,9 +152,9 @@ def test_every_source_is_compiled_and_every_header_found(tmp_path: Path) -> None
     text = made.files["main/CMakeLists.txt"].decode()
     listed = set(re.findall(r'"\.\./([^"]+\.c)"', text))
     assert listed == {name for name in made.files if name.endswith(".c")}
-    assert set(re.findall(r'"\.\./([a-z/_]+)"', text)) == set(
+    assert set(re.findall(r'"\.\./([a-z/_]+)"', text)) == {
         name.rpartition("/")[0] for name in made.files if name.endswith(".h")
-    )
+    }
 
 
 def test_the_cameras_pins_are_the_boards(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def make_idf(tmp_path: Path) -> MakeIdf:
         (path / "tools" / "cmake" / "version.cmake").write_text("".join(lines))
         if installed:
             short = ".".join(version.split(".")[:2])
-            python = tmp_path / "home" / ".espressif" / "python_env" / f"idf{short}_py3.11_env" / "bin" / "python"
+            python = (
+                tmp_path / "home" / ".espressif" / "python_env" / f"idf{short}_py3.11_env" / "bin" / "python"
+            )
             python.parent.mkdir(parents=True, exist_ok=True)
             python.unlink(missing_ok=True)
             python.symlink_to(sys.executable)

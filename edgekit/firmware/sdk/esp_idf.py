@@ -8,7 +8,6 @@ shell is involved and nothing of edgekit's own Python gets in.
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,7 +152,9 @@ def _home() -> Path:
     try:
         return Path.home()
     except RuntimeError as error:
-        raise ToolError("this user has no home folder to look for ESP-IDF in", "name it with --sdk") from error
+        raise ToolError(
+            "this user has no home folder to look for ESP-IDF in", "name it with --sdk"
+        ) from error
 
 
 def _version(path: Path) -> tuple[int, int, int] | None:
@@ -205,7 +206,8 @@ def _python(idf: EspIdf) -> str:
             if program.is_file():
                 return str(program)
     raise ToolError(
-        f"ESP-IDF {idf.text} in '{idf.path}' is not installed: its Python environment is missing under '{tools}'",
+        f"ESP-IDF {idf.text} in '{idf.path}' is not installed: its Python environment is missing under "
+        f"'{tools}'",
         f"run `{idf.path / 'install.sh'} {_TARGET}`",
     )
 
@@ -240,7 +242,8 @@ def _run(idf: EspIdf, project_dir: Path, folder: Path, board: Board) -> None:
             env=environment,
             timeout_s=_BUILD_S,
             last_lines=_LAST_LINES,
-            hint=f"all that it says is in '{folder / 'log'}'; or run `. {idf.path}/export.sh` and `idf.py build`",
+            hint=f"all that it says is in '{folder / 'log'}'; "
+            f"or run `. {idf.path}/export.sh` and `idf.py build`",
         )
     except ToolError as error:
         overflows = {name: int(size) for name, size in _OVERFLOW.findall(error.message)}
@@ -274,7 +277,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ToolError(f"cannot read '{path}': {error.strerror}", "delete the folder build/ and try again") from error
+        raise ToolError(
+            f"cannot read '{path}': {error.strerror}", "delete the folder build/ and try again"
+        ) from error
 
 
 def _digest(content: bytes) -> str:

@@ -1,6 +1,6 @@
 /*
- * The port on an ESP32-S3: the serial line is the chip's USB Serial/JTAG, by its driver's own calls,
- * since the console's would turn line ends.
+ * The port on an ESP32-S3: the serial line is the chip's USB Serial/JTAG, by its driver's own
+ * calls, since the console's would turn line ends.
  */
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* Declarations of our own, of the calls that our ports make: enough to compile them without ESP-IDF. */
+/* Declarations of our own, of the calls that our ports make: enough to compile them without
+ * ESP-IDF. */
 #ifndef ESP_ERR_H
 #define ESP_ERR_H
 

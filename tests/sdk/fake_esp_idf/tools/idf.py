@@ -62,7 +62,9 @@ def elf(sections: dict[str, tuple[int, int]]) -> bytes:
     at = names.index(b".shstrtab\0")
     headers.append(struct.pack("<10I", at, 3, 0, 0, 52, len(names), 0, 0, 1, 0))
     head = b"\x7fELF\1\1\1".ljust(16, b"\0")
-    head += struct.pack("<2H5I6H", 2, 94, 1, 0, 0, 52 + len(names), 0, 52, 0, 0, 40, len(headers), len(headers) - 1)
+    head += struct.pack(
+        "<2H5I6H", 2, 94, 1, 0, 0, 52 + len(names), 0, 52, 0, 0, 40, len(headers), len(headers) - 1
+    )
     return head + names + b"".join(headers)
 
 
@@ -72,7 +74,9 @@ def main() -> None:
     check_environment()
     config = settings(project, entries)
     rows = [
-        line.split(",") for line in (project / "partitions.csv").read_text("utf-8").splitlines() if line[0] != "#"
+        line.split(",")
+        for line in (project / "partitions.csv").read_text("utf-8").splitlines()
+        if line[0] != "#"
     ]
     app = next(row for row in rows if row[1] == "app")
     content = b"\xe9" + sources(project)
@@ -88,7 +92,11 @@ def main() -> None:
     (build / "bootloader" / "bootloader.bin").write_bytes(b"\xe9boot")
     (build / "partition_table" / "partition-table.bin").write_bytes(b"\xaa\x50table")
     (build / "edgekit.bin").write_bytes(content)
-    used = {".flash.text": (0x42000020, len(content)), ".dram0.bss": (0x3FC88000, 4096), ".dram0.dummy": (0x3FC89000, 9)}
+    used = {
+        ".flash.text": (0x42000020, len(content)),
+        ".dram0.bss": (0x3FC88000, 4096),
+        ".dram0.dummy": (0x3FC89000, 9),
+    }
     (build / "edgekit.elf").write_bytes(elf(used))
     size = re.findall(r"CONFIG_ESPTOOLPY_FLASHSIZE_(\w+)=y", config)[0]
     flashed = {
@@ -100,7 +108,12 @@ def main() -> None:
         "write_flash_args": ["--flash_mode", "dio", "--flash_size", size, "--flash_freq", "80m"],
         "flash_settings": {"flash_mode": "dio", "flash_size": size, "flash_freq": "80m"},
         "flash_files": dict(flashed.values()),
-        "extra_esptool_args": {"after": "hard_reset", "before": "default_reset", "stub": True, "chip": "esp32s3"},
+        "extra_esptool_args": {
+            "after": "hard_reset",
+            "before": "default_reset",
+            "stub": True,
+            "chip": "esp32s3",
+        },
     }
     named = {name: {"offset": at, "file": file, "encrypted": "false"} for name, (at, file) in flashed.items()}
     (build / "flasher_args.json").write_text(json.dumps(args | named), "utf-8")
