@@ -23,15 +23,14 @@ DECLARATIONS = Path(__file__).parent / "sdk" / "esp_idf"
 _LINKED = ("-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", "-e", "main", "-lgcc")
 
 
-def images(side: int = 64) -> bytes:
-    """Return a model of square RGB images whose arena is large: CONV_2D, MEAN, FULLY_CONNECTED."""
+def images(side: int = 64, channels: int = 3) -> bytes:
+    """Return a model of square images whose arena is large: CONV_2D, MEAN, FULLY_CONNECTED."""
     rng = np.random.default_rng(5)
     per_channel = (0.01,) * 8
+    kernel = rng.integers(-127, 128, (8, 3, 3, channels))
     values = [
-        Value((1, side, side, 3), scales=(1 / 255,), zero_points=(-128,)),
-        Value(
-            (8, 3, 3, 3), scales=per_channel, zero_points=(0,) * 8, data=rng.integers(-127, 128, (8, 3, 3, 3))
-        ),
+        Value((1, side, side, channels), scales=(1 / 255,), zero_points=(-128,)),
+        Value((8, 3, 3, channels), scales=per_channel, zero_points=(0,) * 8, data=kernel),
         Value((8,), "int32", scales=(0.01 / 255,) * 8, zero_points=(0,) * 8, data=rng.integers(-999, 999, 8)),
         Value((1, side, side, 8), scales=(0.02,), zero_points=(-128,)),
         Value((2,), "int32", data=np.array([1, 2])),

@@ -9,6 +9,7 @@ import esp32s3
 import pytest
 
 from edgekit import board as boards
+from edgekit.cli._needs import Need, needs
 from edgekit.errors import DoesNotFitError, ToolError
 from edgekit.firmware import build as building
 from edgekit.firmware.sdk import esp_idf
@@ -23,6 +24,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("IDF_PATH", "IDF_TOOLS_PATH", "IDF_PYTHON_ENV_PATH", "EDGEKIT_SDK"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(esp_idf, "SYSTEM", tmp_path / "opt")
 
 
 @pytest.fixture
@@ -185,3 +187,16 @@ def test_a_build_that_leaves_nonsense(make_idf: MakeIdf, tmp_path: Path) -> None
         idf_py.write_text(f"{text}\n_, build, _ = arguments()\n{line}\n")
         with pytest.raises(ToolError, match=said):
             building.build(tmp_path / "out", BOARD)
+
+
+def test_doctor_says_which_esp_idf(make_idf: MakeIdf) -> None:
+    def need() -> Need:
+        return next(row for row in needs(BOARD) if row.name == "SDK esp_idf")
+
+    missing = need()
+    assert (missing.ok, missing.needed) == (False, True)
+    assert "install.sh esp32s3" in missing.hint
+    path = make_idf()
+    assert need().found == f"ESP-IDF v5.4.1 ({path})"
+    # The compiler of the portable part is no use to whoever builds with the SDK, and may be missing.
+    assert not [row for row in needs(BOARD) if row.needed and row.name != "SDK esp_idf"]

@@ -25,6 +25,8 @@ OLDEST = (5, 1)
 """What the components that are fetched ask for (esp32-camera, esp-tflite-micro)."""
 TOO_NEW = (7, 0)
 """The names in sdkconfig.defaults and the calls of the port were checked up to 6.2."""
+SYSTEM = Path("/opt")
+"""Where containers and administrators put it."""
 BUILD = "build"
 IMAGE = "firmware.bin"
 _ELF = "edgekit.elf"
@@ -90,6 +92,12 @@ def find(sdk: Path | None) -> EspIdf:
     raise ToolError(f"no ESP-IDF was found, which builds the firmware of this board{others}", HOW_TO_GET)
 
 
+def describe() -> str:
+    """See `edgekit.firmware.sdk`."""
+    idf = find(None)
+    return f"ESP-IDF {idf.text} ({idf.path})"
+
+
 def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) -> FirmwareImage:
     """See `edgekit.firmware.sdk.build`. What is built lies in `build/`, ESP-IDF's sdkconfig with it."""
     idf = find(sdk)
@@ -142,8 +150,8 @@ def _usual_places() -> list[Path]:
         (home / ".espressif", "esp-idf*"),
         (home / ".espressif", "frameworks/esp-idf*"),
         (home / ".espressif", "*/esp-idf"),
-        (Path("/opt"), "esp-idf*"),
-        (Path("/opt"), "esp/idf"),
+        (SYSTEM, "esp-idf*"),
+        (SYSTEM, "esp/idf"),
     )
     return sorted({path for base, pattern in patterns for path in base.glob(pattern) if path.is_dir()})
 
