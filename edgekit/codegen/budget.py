@@ -115,7 +115,7 @@ def estimate(generated: GeneratedModel, board: Board, *, camera: bool = False) -
     buffers, frame = board.build.frame_buffers, generated.contract.input_bytes
     # Beside each frame the application keeps its answer, and a byte for each piece that has arrived.
     beside = generated.contract.classes + -(-frame // _PIECE_BYTES)
-    ram = (
+    ram: tuple[Part, ...] = (
         Part("arena", generated.plan.arena_bytes),
         Part("frame buffers", (buffers + camera) * frame),
         Part("receive window", board.build.rx_window_bytes),

@@ -203,11 +203,12 @@ def parse(body: bytes) -> Packet | None:
                     return None
                 return Trace(struct.unpack_from(f"<{count}I", body, 5))
             case PacketType.SEEN:
-                *numbers, count = _SEEN.unpack_from(body, 1)
+                seq, capture, preprocess, invoke, count = _SEEN.unpack_from(body, 1)
                 scores = body[1 + _SEEN.size :]
-                return Seen(*numbers, scores) if len(scores) == count else None
+                return Seen(seq, capture, preprocess, invoke, scores) if len(scores) == count else None
             case PacketType.PICTURE:
-                return Picture(*_PICTURE.unpack_from(body, 1), body[1 + _PICTURE.size :])
+                seq, offset = _PICTURE.unpack_from(body, 1)
+                return Picture(seq, offset, body[1 + _PICTURE.size :])
     except (struct.error, IndexError):
         return None
     return None
