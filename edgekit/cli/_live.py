@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from edgekit.contract import Contract
-    from edgekit.device.client import Device, Prediction
+    from edgekit.device.client import Device
+    from edgekit.device.prediction import Prediction
 
     Frame = NDArray[np.generic]
 

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgekit.device import ports
 from edgekit.device.events import Note, Result, Statistics
 from edgekit.device.frame import Answer, PacketType
 from edgekit.device.hello import Hello, Unit
+from edgekit.device.prediction import Prediction, Sighting
 from edgekit.device.session import Session
 from edgekit.device.transport import LineBrokenError, Transport, open_port
 from edgekit.device.watch import Sight
@@ -26,37 +27,6 @@ _AWAY_S = 0.1
 _PROBE_S = 2.0
 _RETRY_S = 0.1
 _DEFAULT_SERIAL = Serial(usb_ids=(), baud=921600, dtr=False, rts=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """A device's answer to one frame."""
-
-    seq: int
-    scores: NDArray[np.int8]
-    """All int8 scores, [classes]."""
-    index: int
-    """The class with the highest score; the first of equal ones."""
-    label: str
-    preprocess_ticks: int
-    invoke_ticks: int
-    """In the unit that `Device.hello.unit` names."""
-    link_s: float
-    """What the link took: the time to the answer from the frame's first byte, or from the answer before it
-    if that came later (the frame then waited for the device), less the device's own time if that is known
-    in microseconds. Over a run, link and device times add up to the time that passed."""
-    retransmissions: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
-    """A device's prediction on a frame of its own camera."""
-
-    prediction: Prediction
-    capture_ticks: int
-    """How long the device waited for the picture, in the unit that `Device.hello.unit` names."""
-    frame: NDArray[np.uint8] | None
-    """The frame as the model saw it, [H, W, C], if it was asked for and arrived."""
 
 
 class Device:

@@ -150,8 +150,8 @@ def test_components_are_pinned(tmp_path: Path) -> None:
 def test_every_source_is_compiled_and_every_header_found(tmp_path: Path) -> None:
     made = esp32s3.write(boards.load("esp32s3_eye"), tmp_path, camera=True)
     text = made.files["main/CMakeLists.txt"].decode()
-    listed = set(re.findall(r'"\.\./([^"]+\.c)"', text))
-    assert listed == {name for name in made.files if name.endswith(".c")}
+    listed = set(re.findall(r'"\.\./([^"]+\.cc?)"', text))
+    assert listed == {name for name in made.files if name.endswith((".c", ".cc"))}
     assert set(re.findall(r'"\.\./([a-z/_]+)"', text)) == {
         name.rpartition("/")[0] for name in made.files if name.endswith(".h")
     }
