@@ -1,13 +1,29 @@
 """Runs external tools, never through a shell. A missing or failing tool becomes a `ToolError`."""
 
+import codecs
+import contextlib
+import queue
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edgekit.errors import ToolError
 
 _LAST_LINES = 20
+_END_OF_LINE = re.compile(r"[\r\n]+")
+_LONGEST_LINE = 1 << 16
+_GRACE_S = 3.0
+_NEW_GROUP = 0x200
+"""Windows' CREATE_NEW_PROCESS_GROUP."""
+
+
+class SilentToolError(ToolError):
+    """A tool that should say how far it is said nothing for too long, and was stopped."""
 
 
 def find(name: str) -> str | None:
@@ -52,3 +68,103 @@ def run(
         last = "\n".join(output.splitlines()[-last_lines:])
         raise ToolError(f"'{name}' failed with exit code {done.returncode}:\n{last}", hint)
     return output
+
+
+def stream(
+    command: Sequence[str],
+    on_line: Callable[[str], None],
+    *,
+    env: Mapping[str, str] | None = None,
+    silence_s: float,
+    hint: str = "",
+) -> int:
+    """Run `command`, hand on each line of its stdout and stderr as it comes, and return its exit code.
+
+    A carriage return ends a line too. The program is out of reach of the terminal's Ctrl-C: that reaches
+    the caller, and whatever is raised here stops the program first.
+
+    Args:
+        on_line: told each line that is not empty, without its end.
+        silence_s: how long the program may write nothing.
+
+    Raises:
+        SilentToolError: it wrote nothing for so long, and was stopped.
+        ToolError: the program is missing or cannot be run.
+    """
+    name = Path(command[0]).name
+    try:
+        running = subprocess.Popen(
+            list(command),
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=sys.platform != "win32",
+            creationflags=_NEW_GROUP if sys.platform == "win32" else 0,
+        )
+    except FileNotFoundError as error:
+        raise ToolError(f"the program '{name}' was not found", hint) from error
+    except OSError as error:
+        raise ToolError(f"the program '{name}' cannot be run: {error.strerror}", hint) from error
+    lines = _Lines(running, on_line)
+    try:
+        lines.hand_on(silence_s)
+        return int(running.wait(silence_s))
+    except BaseException as error:
+        # What it had said before it was stopped is handed on too: it tells how far it came.
+        _stop(running)
+        with contextlib.suppress(Exception, KeyboardInterrupt):
+            lines.hand_on(_GRACE_S)
+        if isinstance(error, queue.Empty | subprocess.TimeoutExpired):
+            said = f"'{name}' said nothing for {silence_s:g} s and was stopped"
+            raise SilentToolError(said, hint) from error
+        raise
+
+
+class _Lines:
+    """The output of a running program, line by line."""
+
+    def __init__(self, running: "subprocess.Popen[bytes]", on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._arrived: queue.Queue[bytes] = queue.Queue()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._pending = ""
+        self._ended = False
+        self._waiting: deque[str] = deque()
+        # Windows cannot wait for a pipe with a time limit, but for a queue.
+        threading.Thread(target=self._read, args=(running,), name="output of a tool", daemon=True).start()
+
+    def _read(self, running: "subprocess.Popen[bytes]") -> None:
+        assert running.stdout is not None
+        with running.stdout as output:
+            while content := output.read(65536):
+                self._arrived.put(content)
+        self._arrived.put(b"")
+
+    def hand_on(self, silence_s: float) -> None:
+        """Hand on all lines to the end. Raises queue.Empty where nothing comes for `silence_s`."""
+        self._hand_on_waiting()
+        while not self._ended:
+            content = self._arrived.get(timeout=silence_s)
+            self._ended = not content
+            text = self._pending + self._decoder.decode(content, final=self._ended)
+            *lines, pending = _END_OF_LINE.split(text)
+            self._pending = pending[-_LONGEST_LINE:]
+            self._waiting.extend([*lines, self._pending] if self._ended else lines)
+            self._hand_on_waiting()
+
+    def _hand_on_waiting(self) -> None:
+        while self._waiting:
+            if line := self._waiting.popleft():
+                self._on_line(line)
+
+
+def _stop(running: "subprocess.Popen[bytes]") -> None:
+    if running.poll() is None:
+        running.terminate()
+        try:
+            running.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()

@@ -147,8 +147,10 @@ def _attempt(arguments: list[str], output: Output) -> tuple[int, EdgekitError | 
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "edgekit"
         return UsageError.exit_code, UsageError(error.format_message(), f"{where} --help")
-    except (KeyboardInterrupt, click.Abort):
-        return _InterruptedError.exit_code, _InterruptedError("interrupted")
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # Who was interrupted may have said what state it leaves things in.
+        said = f"interrupted: {stop}" if str(stop) else "interrupted"
+        return _InterruptedError.exit_code, _InterruptedError(said)
     except EdgekitError as error:
         return error.exit_code, error
     except BrokenPipeError:

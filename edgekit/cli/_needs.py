@@ -18,10 +18,11 @@ class Need:
 
 
 def needs(board: Board) -> list[Need]:
-    """Look for the compilers and the emulator of a board."""
+    """Look for the compilers, the emulator and the flashing tool of a board."""
     from edgekit import toolchain
     from edgekit.emulator import ending, qemu
     from edgekit.errors import ToolError
+    from edgekit.flash import esptool
 
     isa = board.soc.isa
     rows = []
@@ -44,6 +45,10 @@ def needs(board: Board) -> list[Need]:
             rows.append(Need(program, False, error.message, qemu.how_to_get(program)))
         else:
             rows.append(Need(program, True, f"{machine.version} ({machine.path})", qemu.how_to_get(program)))
+    if board.flash.method == "esptool":
+        version = esptool.installed()
+        good = version.startswith("5.")
+        rows.append(Need("esptool", good, version or "not installed", esptool.HOW_TO_GET))
     return rows
 
 

@@ -1,16 +1,14 @@
 """`edgekit flash`: put the firmware on a board and check that it answers."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from edgekit.cli import _mlperf, _options
+from edgekit.cli import _flash_file, _greeting, _mlperf, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
-
-if TYPE_CHECKING:
-    from edgekit.board import Board
 
 
 @make_command(short_help="Generate, build and put the firmware on a board; check its answer.")
@@ -19,10 +17,15 @@ if TYPE_CHECKING:
 @_options.model
 @click.option("--no-build", is_flag=True, help="Flash the image that is there, as it is.")
 @click.option(
-    "--model-only", is_flag=True, help="Write the .tflite alone to where stock firmware looks for it."
+    "--model-only",
+    is_flag=True,
+    help="Write the .tflite alone to where stock firmware looks; with --no-build, the built image's own.",
 )
 @click.option(
     "--slot", type=click.IntRange(min=1), help="With --model-only: which place, if there are several."
+)
+@click.option(
+    "--merged", type=_options.PATH, metavar="FILE", help="Write this whole flash, made elsewhere, as it is."
 )
 @_options.camera
 @_options.runtime
@@ -44,6 +47,7 @@ def command(
     no_build: bool,
     model_only: bool,
     slot: int | None,
+    merged: Path | None,
     camera: bool,
     runtime: str | None,
     kernels: str | None,
@@ -73,11 +77,15 @@ def command(
     from edgekit.firmware import build
 
     opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
-    if model_only:
-        _model_only(output, opened, _options.require(model), port, slot)
+    port = flash.default_port(opened, port)
+    if merged is not None:
+        _flash_file.merged(output, opened, merged, port, timeout_s)
+        return
+    if model_only and not no_build:
+        _flash_file.model(output, opened, _options.require(model), port, slot)
         return
     if slot is not None:
-        raise UsageError("--slot is for --model-only")
+        raise UsageError("--slot is for --model-only without --no-build")
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
@@ -102,14 +110,13 @@ def command(
         else:
             image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
     with output.progress(f"flashing {opened.id}") as progress:
-        flash.flash(image, opened, port, lambda done, whole: progress(done / max(whole, 1)))
+        part = "model" if model_only else None
+        flash.flash(image, opened, port, _flash_file.fractions(progress), part)
     if image.protocol == _mlperf.MLPERF_TINY:
-        _mlperf.greet(output, opened, image, port=port, timeout_s=timeout_s)
+        greet = partial(_mlperf.greet, output, opened, image, port=port, timeout_s=timeout_s)
+        _greeting.after_flashing(opened, port, greet)
         return
-    with pipeline.open_device(
-        opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
-    ) as device:
-        hello = device.hello
+    hello = _greeting.hello(output, opened, port, timeout_s, loaded)
     # What answers must be what was flashed, also where no model was given to compare it with.
     hello.check({"model_digest": image.model_digest, "contract_digest": image.contract_digest})
     output.text(
@@ -120,17 +127,3 @@ def command(
     output.result(
         {"board": opened.id, "compiler": image.compiler, "image": str(image.path), "hello": asdict(hello)}
     )
-
-
-def _model_only(output: Output, board: "Board", model: Path, port: str | None, slot: int | None) -> None:
-    """Write a checked int8 model to the board, without firmware."""
-    from edgekit import flash, pipeline
-
-    loaded = pipeline.load_model(model)
-    with output.progress(f"writing the model to {board.id}") as progress:
-        flash.flash_model(loaded.data, board, port, lambda done, whole: progress(done / max(whole, 1)), slot)
-    output.text(
-        f"'{model}' ({len(loaded.data):,} B) is on {board.id}\n"
-        f"next: edgekit monitor --board {board.id} --protocol sscma"
-    )
-    output.result({"board": board.id, "model": str(model), "bytes": len(loaded.data), "slot": slot})

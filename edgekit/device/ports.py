@@ -45,14 +45,16 @@ def _matching(ports: Sequence[Port], usb_ids: Sequence[str]) -> list[Port]:
     return [port for port in ports if port.usb_id and (not wanted or port.usb_id in wanted)]
 
 
-def choose(ports: Sequence[Port], usb_ids: Sequence[str], answers: Callable[[str], bool]) -> str:
+def choose(
+    ports: Sequence[Port], usb_ids: Sequence[str], answers: Callable[[str], bool] | None = None
+) -> str:
     """Return the path of the board's port.
 
     Args:
         ports: what there is.
         usb_ids: `vvvv:pppp` of the board; none given means any port on USB.
         answers: says hello on a port and returns whether a device of ours answered; called only when
-            more than one port matches.
+            more than one port matches. None: nothing can be asked, as of a boot loader.
 
     Raises:
         PortError: none matches, or several do and not exactly one answers; the message lists them.
@@ -67,9 +69,11 @@ def choose(ports: Sequence[Port], usb_ids: Sequence[str], answers: Callable[[str
         )
     if len(found) == 1:
         return found[0].path
-    answering = [port for port in found if answers(port.path)]
+    answering = [] if answers is None else [port for port in found if answers(port.path)]
     if len(answering) == 1:
         return answering[0].path
     listed = "; ".join(map(str, answering or found))
+    if answers is None:
+        raise PortError(f"several ports match: {listed}", "name one with --port")
     who = "several boards answer" if answering else "several ports match and no board answers"
     raise PortError(f"{who}: {listed}", "name one with --port")

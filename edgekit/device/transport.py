@@ -172,10 +172,14 @@ def _open_serial(url: str, settings: Serial) -> Any:
         port.baudrate = settings.baud
         if os.name == "posix" and "://" not in url:
             port.exclusive = True
-        # Before opening: afterwards would be a pulse, which resets many boards.
-        port.dtr = settings.dtr
+        # Many boards are reset while RTS is on and DTR is off. Linux switches both on when it opens a port,
+        # so RTS must go off first: pyserial alone would do it second, and pulse their reset.
+        port.dtr = settings.dtr or not settings.rts
         port.rts = settings.rts
         port.open()
+        if not settings.dtr and not settings.rts:
+            with contextlib.suppress(*_serial_errors()):  # a pseudo-terminal has no such lines
+                port.dtr = False
     except _serial_errors() as error:
         raise _port_error(url, error) from error
     except ValueError as error:

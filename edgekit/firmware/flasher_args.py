@@ -74,7 +74,8 @@ def parts(args: FlasherArgs, build_dir: Path) -> tuple[Part, ...]:
             raise ToolError(f"'{part.path}' is empty, and nothing can be flashed from it", _HINT)
         if part.offset + part.size_bytes > limit:
             raise ToolError(
-                f"'{part.path}' ({part.size_bytes:,} B at {part.offset:#x}) ends behind the flash's {limit:,} B",
+                f"'{part.path}', {part.size_bytes:,} B at {part.offset:#x}, "
+                f"ends behind the {limit:,} B of flash",
                 _HINT,
             )
     for before, after in pairwise(found):

@@ -1,12 +1,316 @@
-# ruff: noqa: ARG001
-"""Flashes by esptool."""
+"""Flashes Espressif's chips with esptool 5, which is run as a program and never imported.
 
+esptool resets the chip into its boot loader over DTR and RTS, uploads a loader of its own, writes, reads
+back an MD5 of everything and restarts the chip. An interrupted or failed run ends in an error that says
+what state the board is in.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit import process
 from edgekit.board import Board
-from edgekit.errors import FlashError
-from edgekit.firmware.image import FirmwareImage
+from edgekit.device.ports import choose, list_ports
+from edgekit.device.transport import open_port
+from edgekit.errors import (
+    DoesNotFitError,
+    FlashError,
+    ModelError,
+    PortError,
+    ProjectError,
+    ToolError,
+    UsageError,
+)
+from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
+from edgekit.flash._esptool_log import Log, Region
+
+HOW_TO_GET = 'pip install "esptool>=5.1,<6"'
+
+_SECTOR_BYTES = 4096
+_IMAGE_MAGIC = 0xE9
+_CHIP_ID_AT = 12
+_CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
+_LARGEST_FLASH = 128 << 20
+_BAUD = 460800
+"""Ports that are USB all the way ignore it; the usual bridges manage it."""
+_SILENCE_S = 60.0
+_SILENCE_S_PER_MB = 40.0
+"""What esptool itself allows the chip's own loader for erasing."""
+_NO_START = "it does not start properly until it is flashed again"
+_NO_MODEL = "its firmware has no whole model until it is written again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a board file says under `[flash.facts]`."""
+
+    chip: str
+    baud: int
+    boot_mode: str
+    model_offset: int
+    model_bytes: int
+    """0 where the board's stock firmware keeps no model of its own."""
+    model_magic: str
+
+
+def installed() -> str:
+    """Return the version of esptool in this Python; empty where there is none."""
+    try:
+        return importlib.metadata.version("esptool")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def default_port() -> str | None:
+    """Return the port that esptool's own environment variable names."""
+    return os.environ.get("ESPTOOL_PORT") or None
 
 
 def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progress | None) -> None:
-    """Write an image to the board. Raises FlashError."""
-    raise FlashError(f"the board '{board.id}' cannot be flashed by esptool yet")
+    """Write all parts of an image at their offsets, or, without parts, the one file at 0.
+
+    Raises:
+        UsageError: ESPTOOL_BAUD is no speed.
+        ProjectError: the board's flash.facts are wrong.
+        ToolError: esptool is missing or not of version 5.
+        PortError: the port is absent, busy, not permitted, or there are several.
+        FlashError: writing failed; the message says what state the board is in.
+    """
+    parts = image.parts or (Part("merged image", 0, image.path, image.size_bytes, image.sha256),)
+    for part in parts:
+        _check_unchanged(part)
+    _write(board, parts, image.flash_settings or FlashSettings(), port, progress, _NO_START)
+
+
+def flash_part(
+    image: FirmwareImage, name: str, board: Board, port: str | None, progress: Progress | None
+) -> None:
+    """Write one part of an image alone. Raises as `flash`, and UsageError if the image has no such part."""
+    parts = [part for part in image.parts if part.name == name]
+    if not parts:
+        names = ", ".join(part.name for part in image.parts) or "no parts"
+        raise UsageError(
+            f"the image '{image.path}' has no part '{name}' of its own", f"it has: {names}. Flash it whole"
+        )
+    _check_unchanged(parts[0])
+    settings = image.flash_settings or FlashSettings()
+    _write(board, parts, settings, port, progress, _NO_MODEL if name == "model" else _NO_START)
+
+
+def flash_merged(path: Path, board: Board, port: str | None, progress: Progress | None) -> None:
+    """Write a file that holds a whole flash from 0 on, such as `esptool merge-bin` makes, as it is.
+
+    Raises:
+        FlashError: it cannot be read or is no such file; or as `flash`.
+    """
+    facts = _facts(board)
+    as_it_was = "the board's flash is as it was"
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FLASH + 1)
+    except OSError as error:
+        raise FlashError(f"cannot read '{path}': {error.strerror}; {as_it_was}") from error
+    if len(content) > _LARGEST_FLASH:
+        raise FlashError(f"'{path}' is larger than any flash, {_LARGEST_FLASH:,} B; {as_it_was}")
+    if len(content) < 32 or content[0] != _IMAGE_MAGIC:
+        raise FlashError(
+            f"'{path}' is no merged image: it begins with no boot loader ({_IMAGE_MAGIC:#x}); {as_it_was}",
+            "make one with `esptool merge-bin` out of boot loader, partition table and app",
+        )
+    chip_id = int.from_bytes(content[_CHIP_ID_AT : _CHIP_ID_AT + 2], "little")
+    wanted = _CHIP_IDS.get(facts.chip, chip_id)
+    if chip_id != wanted:
+        raise FlashError(
+            f"'{path}' is for a chip of id {chip_id}, but '{board.id}' has an {facts.chip} of id {wanted}; "
+            f"{as_it_was}",
+            "name the board that is plugged in with --board",
+        )
+    # What is checked is what is written, whatever becomes of the file meanwhile.
+    with _temporary(content) as copy:
+        _write(board, [Part.of(path.name, 0, copy)], FlashSettings(), port, progress, _NO_START)
+
+
+def flash_model(
+    content: bytes, board: Board, port: str | None, progress: Progress | None, slot: int | None
+) -> None:
+    """Write a model to where the board's stock firmware looks for one.
+
+    Raises:
+        UsageError: the board file names no such place, or another slot than the only one was asked for.
+        ModelError: it is no model that the firmware would find.
+        DoesNotFitError: the model is larger than its place.
+        FlashError: as `flash`.
+    """
+    facts = _facts(board)
+    if not facts.model_bytes:
+        raise UsageError(
+            f"the board '{board.id}' keeps no model apart from its firmware", "leave out --model-only"
+        )
+    if slot not in (None, 1):
+        raise UsageError(f"the board '{board.id}' has one place for a model, no {slot}", "leave out --slot")
+    magic = facts.model_magic.encode()
+    if content[4 : 4 + len(magic)] != magic:
+        raise ModelError(f"the model has no '{facts.model_magic}' at byte 4, by which the firmware finds it")
+    if len(content) > facts.model_bytes:
+        raise DoesNotFitError(
+            f"the model has {len(content):,} B, its place on '{board.id}' {facts.model_bytes:,} B",
+            "use fewer channels or classes",
+        )
+    with _temporary(content) as copy:
+        part = Part.of("model", facts.model_offset, copy)
+        _write(board, [part], FlashSettings(), port, progress, _NO_MODEL)
+
+
+def restart(board: Board, port: str | None) -> bool:
+    """Restart a chip that still waits in its boot loader, by its watchdog; return whether it waited there.
+
+    A chip that was put into download mode by its button stays there when its USB pulls reset. A board that
+    runs its firmware is not disturbed: it gets a few bytes that mean nothing to it.
+
+    Raises:
+        PortError, ToolError: as `flash`.
+    """
+    facts = _facts(board)
+    command = _command(
+        facts, _find(board, port, facts), FlashSettings(before="no-reset", after="watchdog-reset", stub=False)
+    )
+    words = (*command, "--connect-attempts", "1", "read-mac")
+    try:
+        return process.stream(words, lambda _: None, env=_environment(), silence_s=_SILENCE_S) == 0
+    except process.SilentToolError:
+        return False
+
+
+def _write(
+    board: Board,
+    parts: Sequence[Part],
+    settings: FlashSettings,
+    port: str | None,
+    progress: Progress | None,
+    unfinished: str,
+) -> None:
+    facts = _facts(board)
+    if settings.chip and settings.chip != facts.chip:
+        raise ToolError(f"the image is for an {settings.chip}, but '{board.id}' has an {facts.chip}")
+    for part in parts:
+        if part.offset % _SECTOR_BYTES:
+            raise ToolError(f"'{part.path}' is to go to {part.offset:#x}, which is within a sector of flash")
+    log = Log([Region(part.name, part.offset, part.size_bytes) for part in parts], progress, unfinished)
+    place = _find(board, port, facts)
+    command = [*_command(facts, place, settings), "write-flash"]
+    command += ["--flash-mode", settings.mode, "--flash-freq", settings.freq, "--flash-size", settings.size]
+    for part in parts:
+        command += [hex(part.offset), str(part.path.resolve())]
+    if "://" not in place:
+        # A port that cannot be used is reported in our own words, before anything is reset.
+        open_port(place, board.serial).close()
+    silence_s = _SILENCE_S + _SILENCE_S_PER_MB * max(part.size_bytes for part in parts) / 1e6
+    try:
+        code = process.stream(command, log.feed, env=_environment(), silence_s=silence_s)
+    except process.SilentToolError as error:
+        raise FlashError(
+            f"esptool said nothing for {silence_s:g} s and was stopped; {log.state()}",
+            "plug the board in again, and flash again",
+        ) from error
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(log.state()) from stop
+    if code != 0:
+        raise log.failure(board, place, code, _boot_mode(facts))
+
+
+def _command(facts: _Facts, place: str, settings: FlashSettings) -> list[str]:
+    version = installed()
+    if not version.startswith("5."):
+        said = f"is of version {version}, and edgekit runs version 5" if version else "is not installed"
+        raise ToolError(f"esptool {said}", HOW_TO_GET)
+    # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
+    command = [sys.executable, "-P", "-m", "esptool", "--chip", facts.chip, "--port", place]
+    command += ["--baud", str(_baud(facts)), "--before", settings.before, "--after", settings.after]
+    return command if settings.stub else [*command, "--no-stub"]
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which esptool writes plain, unwrapped lines, each as soon as it has one."""
+    plain = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1", "COLUMNS": "1000"}
+    kept = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    return {**kept, **plain, "TERM": "dumb"}
+
+
+def _find(board: Board, port: str | None, facts: _Facts) -> str:
+    port = port or default_port() or "auto"
+    if port != "auto":
+        return port
+    try:
+        return choose(list_ports(), board.serial.usb_ids)
+    except PortError as error:
+        raise PortError(error.message, f"{error.hint}. No port at all? {_boot_mode(facts)}") from error
+
+
+def _baud(facts: _Facts) -> int:
+    stated = os.environ.get("ESPTOOL_BAUD")
+    if not stated:
+        return facts.baud
+    if not (stated.isascii() and stated.isdigit() and 1200 <= int(stated[:9]) <= 5_000_000):
+        raise UsageError(f"ESPTOOL_BAUD is '{stated[:40]}', which is no speed in 1200..5000000")
+    return int(stated)
+
+
+def _boot_mode(facts: _Facts) -> str:
+    by_hand = facts.boot_mode or "hold BOOT, tap RESET, let go of BOOT"
+    return f"put the board into download mode by hand: {by_hand}. Then flash again"
+
+
+def _facts(board: Board) -> _Facts:
+    found = dict(board.flash.facts)
+
+    def take(key: str, kind: type, default: str | int | None, low: int = 0, high: int = 0) -> str | int:
+        value = found.pop(key, default)
+        good = type(value) is kind and (not isinstance(value, int) or low <= value <= high)
+        if not good:
+            allowed = "text" if kind is str else f"an integer in {low}..{high}"
+            raise ProjectError(f"'{board.path}': flash.facts.{key} is wrong; it must be {allowed}")
+        assert isinstance(value, str | int)
+        return value
+
+    facts = _Facts(
+        chip=str(take("chip", str, None)),
+        baud=int(take("baud", int, _BAUD, 1200, 5_000_000)),
+        boot_mode=str(take("boot_mode", str, "")),
+        model_offset=int(take("model_offset", int, 0, 0, _LARGEST_FLASH)),
+        model_bytes=int(take("model_bytes", int, 0, 0, _LARGEST_FLASH)),
+        model_magic=str(take("model_magic", str, "")),
+    )
+    if found:
+        raise ProjectError(f"'{board.path}': the flash method 'esptool' takes no fact '{min(found)}'")
+    if FlashSettings(chip=facts.chip).wrong_field() or not facts.chip:
+        raise ProjectError(f"'{board.path}': flash.facts.chip is wrong; it must be a chip such as esp32s3")
+    return facts
+
+
+def _check_unchanged(part: Part) -> None:
+    as_it_was = "the board's flash is as it was"
+    try:
+        content = part.path.read_bytes()
+    except OSError as error:
+        raise FlashError(f"cannot read '{part.path}': {error.strerror}; {as_it_was}") from error
+    if hashlib.sha256(content).hexdigest() != part.sha256:
+        raise FlashError(
+            f"'{part.path}' has changed since it was built; {as_it_was}", "run `edgekit build` again"
+        )
+
+
+@contextlib.contextmanager
+def _temporary(content: bytes) -> Iterator[Path]:
+    """Yield the path of a file with this content, which goes away again."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        path = Path(folder) / "content.bin"
+        path.write_bytes(content)
+        yield path

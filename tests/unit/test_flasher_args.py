@@ -191,7 +191,7 @@ def test_an_image_keeps_its_settings_and_parts(tmp_path: Path) -> None:
 def test_files_must_be_there_and_fit(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="is empty"):
         flasher_args.parts(built(tmp_path, firmware=0), tmp_path)
-    with pytest.raises(ToolError, match="ends behind the flash's 8,388,608 B"):
+    with pytest.raises(ToolError, match="ends behind the 8,388,608 B of flash"):
         flasher_args.parts(built(tmp_path, model=0x500001), tmp_path)
     args = built(tmp_path)
     (tmp_path / "firmware.bin").unlink()

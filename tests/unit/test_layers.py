@@ -23,7 +23,7 @@ LAYERS = (
 # Results that one stage hands to another: the only imports inside the stages' layer.
 RESULT_TYPES = {
     ("firmware", "edgekit.codegen.generator"): {"GeneratedModel"},
-    ("flash", "edgekit.firmware.image"): {"FirmwareImage"},
+    ("flash", "edgekit.firmware.image"): {"FirmwareImage", "FlashSettings", "Part"},
     # A bootloader that talks over the serial port is talked to over the transports that devices have.
     ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},
     ("flash", "edgekit.device.ports"): {"Port", "choose", "list_ports", "matching"},
@@ -45,6 +45,8 @@ OWNERS = {
     "rich": {"cli"},
     "ai_edge_litert": {"oracle"},
     "subprocess": {"process", "emulator"},
+    # It is GPL: it is run as a program, and never imported.
+    "esptool": set(),
 }
 
 

@@ -1,6 +1,8 @@
 """External tools: their output, their failure, their absence."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,67 @@ def test_nothing_goes_through_a_shell(tmp_path: Path) -> None:
     script = "import sys; print(sys.argv[1])"
     assert process.run([sys.executable, "-c", script, "$(touch x); *"], cwd=tmp_path) == "$(touch x); *\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_are_handed_on_while_the_program_runs() -> None:
+    # It goes on only when its first line was seen, and its "pipe" is a file that this makes.
+    script = (
+        "import os, sys, time\n"
+        "os.write(1, b'one\\rtwo\\r\\n\\nth'); os.write(2, b'ree \\xc3')\n"
+        "while not os.path.exists(sys.argv[1]): time.sleep(0.01)\n"
+        "os.write(1, b'\\xa4\\nlast'); sys.exit(5)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        seen: list[str] = []
+
+        def on_line(line: str) -> None:
+            seen.append(line)
+            if line == "two":
+                (Path(folder) / "go").touch()
+
+        command = [sys.executable, "-c", script, str(Path(folder) / "go")]
+        assert process.stream(command, on_line, silence_s=60) == 5
+    assert seen == ["one", "two", "three ä", "last"]
+
+
+def test_a_program_that_falls_silent_is_stopped(tmp_path: Path) -> None:
+    script = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(600)"
+    seen: list[str] = []
+    with pytest.raises(process.SilentToolError, match=r"said nothing for 0\.5 s and was stopped"):
+        process.stream([sys.executable, "-c", script], seen.append, silence_s=0.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(seen[0]), 0)
+
+
+def test_what_is_raised_over_a_line_stops_the_program() -> None:
+    script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        raise KeyboardInterrupt
+
+    seen: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        process.stream([sys.executable, "-c", script], interrupt, silence_s=60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(seen[0]), 0)
+
+
+def test_lines_that_were_on_their_way_are_handed_on_too() -> None:
+    # All three are in the pipe before the first is looked at, which an interruption ends.
+    script = "import os, time; os.write(1, b'one\\ntwo\\nthree'); time.sleep(600)"
+
+    def interrupt(line: str) -> None:
+        seen.append(line)
+        if line == "one":
+            raise KeyboardInterrupt
+
+    seen: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        process.stream([sys.executable, "-c", script], interrupt, silence_s=60)
+    assert seen == ["one", "two", "three"]
+
+
+def test_a_missing_program_cannot_be_streamed() -> None:
+    with pytest.raises(ToolError, match="'no-such-tool' was not found"):
+        process.stream(["no-such-tool"], print, silence_s=60)
