@@ -48,10 +48,15 @@ def test_public_models_fit_inside(model: str, anchor: Callable[[str], Path], tmp
     assert used["flash_code"] + used["flash_data"] + 512 * 1024 <= app.size
 
 
-def test_the_mlperf_protocol_compiles_too(tmp_path: Path) -> None:
-    board = boards.load("xiao_esp32s3")
-    made = esp32s3.write(board, tmp_path, mlperf=mlperf_tiny.Identity("ic01", "edgekit"))
-    assert esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
+@pytest.mark.parametrize("inside", [280_000, 30_000])
+def test_the_mlperf_protocol_compiles_too(inside: int, tmp_path: Path) -> None:
+    board = esp32s3.small_inside("xiao_esp32s3", inside)
+    identity = mlperf_tiny.Identity("ic01", "edgekit")
+    made = esp32s3.write(board, tmp_path, mlperf=identity, data=esp32s3.images())
+    sections = esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
+    outside = sum(section.bytes for section in sections if section.name == ".ext_ram.bss")
+    arena = esp32s3.generated_of(esp32s3.images())[1].plan.arena_bytes
+    assert (outside >= arena + 64 * 64 * 3) if inside < arena else outside == 0
 
 
 @pytest.mark.parametrize("moved", [(), ("frame buffers",), ("frame buffers", "arena")])
