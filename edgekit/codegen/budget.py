@@ -23,6 +23,8 @@ _PIECE_BYTES = 128
 """What ek_app.c calls a unit."""
 CAMERA_RAM_BYTES = 40 * 1024
 """A camera's driver: its receive buffers, which must lie inside, and its task (esp32-camera's defaults)."""
+SYNTHETIC_PICTURE_BYTES = 320 * 240 * 2
+"""The picture of a virtual board's camera."""
 CAMERA_PICTURE_BYTES = 2 * 800 * 600 * 2
 """The camera's own pictures, two of the largest that is asked for; they lie in the external memory."""
 _MOVED = ("frame buffers", "arena")
@@ -124,6 +126,8 @@ def estimate(generated: GeneratedModel, board: Board, *, camera: bool = False) -
     )
     psram = board.build.facts.get("psram_bytes")
     outside = psram if isinstance(psram, int) else 0
+    if camera and board.emulator is not None:
+        ram += (Part("camera", SYNTHETIC_PICTURE_BYTES),)
     if camera and outside:
         ram += (Part("camera", CAMERA_RAM_BYTES),)
     pictures = (Part("pictures", CAMERA_PICTURE_BYTES),) if camera and outside else ()

@@ -27,8 +27,9 @@ class View:
 
 
 def folder(board: Board) -> Path:
-    """Return the folder of firmware_templates/ with the camera's port for the board's family."""
-    return resources.firmware_templates() / f"{board.build.template}_camera"
+    """Return the folder of firmware_templates/ with the camera's port: the family's, or a virtual board's."""
+    own = resources.firmware_templates() / f"{board.build.template}_camera"
+    return own if board.emulator is None else resources.firmware_templates() / "synthetic_camera"
 
 
 def view(board: Board, agreed: Contract) -> View:
@@ -37,7 +38,7 @@ def view(board: Board, agreed: Contract) -> View:
     Raises:
         UsageError: the board has no camera, or the model takes no pixels or more than a picture has.
     """
-    if board.camera is None or not folder(board).is_dir():
+    if (board.camera is None and board.emulator is None) or not folder(board).is_dir():
         raise UsageError(f"the board '{board.id}' has no camera that edgekit knows", "leave out --camera")
     if agreed.preprocess is None or agreed.table is None:
         raise UsageError(

@@ -29,9 +29,6 @@ bool ek_camera_take(ek_picture *picture);
 /* Give the last picture's memory back to the camera. */
 void ek_camera_give_back(void);
 
-/* Whether ek_port_read would return bytes at once. */
-bool ek_port_pending(void);
-
 /* Make a frame of a picture, in whole numbers, so that every machine makes the same one: the middle
  * of the picture, as large as a whole multiple of the frame, each of whose pixels is the rounded
  * mean of a square. Gray is 0.299 red + 0.587 green + 0.114 blue, as Pillow computes it. Returns

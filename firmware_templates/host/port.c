@@ -126,7 +126,7 @@ size_t ek_port_read(uint8_t *data, size_t size) {
     return readable ? receive(data, size) : 0;
 }
 
-bool host_port_pending(void) {
+bool ek_port_pending(void) {
     bool readable = false;
     bool writable = false;
     if (port.head == port.tail && !port.ended) {

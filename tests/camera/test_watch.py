@@ -31,16 +31,12 @@ HOST = boards.load("host")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 SIDE = 48
 FAILING = """#include "ek_camera.h"
-#include "host_port.h"
 static const uint8_t pixels[2];
 bool ek_camera_take(ek_picture *picture) {
     *picture = (ek_picture){pixels, 1, 1};
     return %s;
 }
 void ek_camera_give_back(void) {
-}
-bool ek_port_pending(void) {
-    return host_port_pending();
 }
 """
 
@@ -100,7 +96,7 @@ def test_answers_are_the_oracles_on_the_very_frames(color: Color, order: int, tm
     image = firmware(tmp_path, color=color)
     with pipeline.open_device(HOST, image=image, timeout_s=60) as device:
         found = list(islice(device.watch(every=1), 20))
-        assert device.statistics.frames == 20
+        assert device.statistics.frames >= 20  # what had arrived when the caller stopped counts, too
     assert [sighting.prediction.seq for sighting in found] == list(range(20))
     for time, sighting in enumerate(found):
         expected = sights.frame_of(sights.pattern(time), SIDE, SIDE, order)

@@ -173,7 +173,7 @@ def test_the_cameras_pins_are_the_boards(tmp_path: Path) -> None:
 
 
 def test_a_camera_where_there_is_none(tmp_path: Path) -> None:
-    for name in ("xiao_esp32s3", "mps3_an547"):
+    for name in ("xiao_esp32s3", "grove_vision_ai"):
         with pytest.raises(UsageError, match="has no camera"):
             esp32s3.write(boards.load(name), tmp_path, camera=True)
     sense = boards.load("xiao_esp32s3_sense")

@@ -14,9 +14,6 @@
 #include "esp_err.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
-#ifdef EK_CAMERA
-#include "ek_camera.h"
-#endif
 
 #define BUFFER_BYTES 8192u
 /* Both in milliseconds. A read that waits must end in time for the watchdog. */
@@ -62,14 +59,12 @@ size_t ek_port_read(uint8_t *data, size_t size) {
     return count;
 }
 
-#ifdef EK_CAMERA
 bool ek_port_pending(void) {
     if (port.held == 0) {
         port.held = receive(port.hold, sizeof port.hold, 0);
     }
     return port.held > 0;
 }
-#endif
 
 void ek_port_write(const uint8_t *data, size_t size) {
     /* The driver takes all of a piece that fits its buffer, or nothing. */

@@ -14,11 +14,11 @@ bool ek_camera_take(ek_picture *picture) {
 
 void ek_camera_give_back(void) {
 }
+#endif
 
 bool ek_port_pending(void) {
     return false;
 }
-#endif
 
 void ek_port_init(void) {
 }

@@ -1,12 +1,11 @@
-/* A camera that sees a moving pattern, so that everything behind a sensor runs and can be checked
- * here. */
+/* The camera of virtual boards: it sees a moving pattern, so that everything behind a sensor runs
+ * and can be checked without one. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ek_camera.h"
-#include "host_port.h"
 
 #define WIDTH 320u
 #define HEIGHT 240u
@@ -39,8 +38,4 @@ bool ek_camera_take(ek_picture *picture) {
 }
 
 void ek_camera_give_back(void) {
-}
-
-bool ek_port_pending(void) {
-    return host_port_pending();
 }
