@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.board import load as load_board
     from edgekit.contract import Contract
-    from edgekit.device.client import Device, Prediction
+    from edgekit.device.client import Device
+    from edgekit.device.prediction import Prediction
     from edgekit.errors import EdgekitError
     from edgekit.pipeline import (
         ContractFlags,
@@ -65,7 +66,7 @@ _HOMES = {
     "Device": ("device.client", "Device"),
     "EdgekitError": ("errors", "EdgekitError"),
     "Model": ("pipeline", "Model"),
-    "Prediction": ("device.client", "Prediction"),
+    "Prediction": ("device.prediction", "Prediction"),
     "QuantizeReport": ("quantization", "QuantizeReport"),
     "build_image": ("pipeline", "build_image"),
     "generate_project": ("pipeline", "generate_project"),

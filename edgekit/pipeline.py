@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edgekit import board, contract, data, inspection, resources
 from edgekit.board import Board
 from edgekit.codegen import budget
+from edgekit.codegen.budget import Budget
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
 from edgekit.convert.recipe import preprocessing
@@ -116,9 +117,12 @@ def generate_model(model: Model, target: Board) -> GeneratedModel:
         UnsupportedOpError: listing every operator that cannot be run.
         DoesNotFitError: saying what is needed, what the board has and the largest tensors.
     """
+    return _fitting(model, target)[0]
+
+
+def _fitting(model: Model, target: Board, camera: bool = False) -> tuple[GeneratedModel, Budget]:
     generated = generate(model.graph, model.contract, folders=target.build.kernels)
-    budget.check(generated, model.graph, target)
-    return generated
+    return generated, budget.check(generated, model.graph, target, camera=camera)
 
 
 def generate_project(
@@ -128,10 +132,14 @@ def generate_project(
     *,
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
+    camera: bool = False,
 ) -> GeneratedModel:
-    """Write the firmware of a model for a board into the folder `out`."""
-    generated = generate_model(model, target)
-    project.write(project.assemble(generated, target, debug=debug, mlperf=mlperf), out)
+    """Write the firmware of a model for a board into the folder `out`; `camera` with its own camera."""
+    generated, found = _fitting(model, target, camera)
+    made = project.assemble(
+        generated, target, debug=debug, mlperf=mlperf, camera=camera, external=found.moved
+    )
+    project.write(made, out)
     return generated
 
 
@@ -158,10 +166,14 @@ def build_image(
     *,
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
+    camera: bool = False,
     compiler: str | None = None,
 ) -> FirmwareImage:
     """Return the built firmware of a model, from the cache if the very same was built before."""
-    made = project.assemble(generate_model(model, target), target, debug=debug, mlperf=mlperf)
+    generated, found = _fitting(model, target, camera)
+    made = project.assemble(
+        generated, target, debug=debug, mlperf=mlperf, camera=camera, external=found.moved
+    )
     key = hashlib.sha256(made.manifest)
     key.update("\0".join((*target.build.cflags, *target.build.ldflags, compiler or "")).encode())
     folder = resources.cache() / "builds" / f"{target.id}-{key.hexdigest()[:24]}"

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write what would be flashed to a .uf2 file, and stop.",
 )
+@_options.camera
 @_options.runtime
 @_options.kernels
 @_options.sdk
@@ -65,6 +66,7 @@ def command(
     merged: Path | None,
     header: str | None,
     uf2_only: Path | None,
+    camera: bool,
     runtime: str | None,
     kernels: str | None,
     sdk_dir: Path | None,
@@ -105,12 +107,12 @@ def command(
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
-    if no_build and (debug or compiler):
-        raise UsageError("--no-build takes the image as it is", "leave out --debug and --compiler")
-    loaded = _loaded(output, model, folder, debug, stated)
+    if no_build and (debug or compiler or camera):
+        raise UsageError("--no-build takes the image as it is", "leave out --debug, --camera and --compiler")
+    loaded = _loaded(output, model, folder, debug or camera, stated)
     if loaded is not None and not no_build:
         mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
+        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
     with output.status("building"):
         if no_build:
             image = build.load_image(folder)

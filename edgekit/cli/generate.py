@@ -14,6 +14,7 @@ from edgekit.cli._output import Output
 @_options.board
 @click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.camera
 @_options.runtime
 @_options.kernels
 @_options.protocol
@@ -26,6 +27,7 @@ def command(
     board: str,
     target: Path | None,
     debug: bool,
+    camera: bool,
     runtime: str | None,
     kernels: str | None,
     protocol: str,
@@ -43,6 +45,7 @@ def command(
     """
     from edgekit import board as boards
     from edgekit import pipeline
+    from edgekit.codegen import budget
 
     opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
@@ -50,11 +53,17 @@ def command(
     _options.warn_if_implied(output, loaded, flags)
     folder = _options.firmware_folder(target, opened.id)
     mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-    made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
+    made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
+    external = budget.estimate(made, opened, camera=camera).moved
     output.text(
         f"{folder}: {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, "
-        f"weights {made.weight_bytes:,} B, {made.macs:,} MACs\nnext: edgekit build {folder}"
+        f"weights {made.weight_bytes:,} B, {made.macs:,} MACs"
     )
+    if external:
+        output.text(
+            f"in the board's external memory, as the internal one is too small: {', '.join(external)}"
+        )
+    output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
     output.result(
         {
             "board": opened.id,
@@ -66,6 +75,8 @@ def command(
             "model_digest": made.model_digest,
             "contract_digest": made.contract_digest,
             "debug": debug,
+            "camera": camera,
+            "external_memory": list(external),
             "runtime": opened.build.runtime.value,
             "protocol": protocol,
         }

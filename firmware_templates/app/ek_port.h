@@ -1,8 +1,10 @@
-/* What a board family provides: four functions. Everything above them is portable C. */
+/* What a board family provides: four functions, and a fifth where there is a camera. Everything
+ * above them is portable C. */
 
 #ifndef EK_PORT_H
 #define EK_PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +18,9 @@ void ek_port_init(void);
  * the receive interrupt fills. The host never sends more than that before it is acknowledged.
  */
 size_t ek_port_read(uint8_t *data, size_t size);
+
+/* Whether ek_port_read would return bytes at once. Only called where there is a camera. */
+bool ek_port_pending(void);
 
 /* Send all of `data`; may wait until it is accepted. */
 void ek_port_write(const uint8_t *data, size_t size);

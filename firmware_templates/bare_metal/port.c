@@ -51,6 +51,10 @@ size_t ek_port_read(uint8_t *data, size_t size) {
     return count;
 }
 
+bool ek_port_pending(void) {
+    return ring.head != ring.tail;
+}
+
 void ek_port_write(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < size; i++) {
         machine_send(data[i]);
