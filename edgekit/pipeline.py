@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import contract, data, inspection, resources
-from edgekit.board import Board
-from edgekit.codegen import budget
+from edgekit.board import Board, Runtime
+from edgekit.codegen import budget, tflm
 from edgekit.codegen.generator import GeneratedModel, generate
+from edgekit.codegen.tflm import TflmModel
 from edgekit.contract import Color, Contract, Preprocess, Resize
 from edgekit.convert.recipe import preprocessing
 from edgekit.data import Dataset, camera
@@ -27,7 +28,7 @@ from edgekit.device.client import Device
 from edgekit.device.events import Note
 from edgekit.device.transport import SocketTransport, Transport
 from edgekit.emulator import RunningBoard, check_runnable
-from edgekit.errors import DeviceError, ModelError, UsageError
+from edgekit.errors import DeviceError, DoesNotFitError, ModelError, UsageError
 from edgekit.firmware import build, mlperf_tiny, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual_flash
@@ -107,14 +108,19 @@ def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
     return made if stated else replace(made, table=base.table)
 
 
-def generate_model(model: Model, target: Board) -> GeneratedModel:
-    """Turn a model into C for a board.
+def generate_model(model: Model, target: Board) -> GeneratedModel | TflmModel:
+    """Turn a model into C for a board and its runtime.
 
     Raises:
         UnsupportedOpError: listing every operator that cannot be run.
         DoesNotFitError: saying what is needed, what the board has and the largest tensors.
+        MissingExtraError: the runtime is tflm, and tflite-micro or Vela is not installed.
     """
-    generated = generate(model.graph, model.contract)
+    generated: GeneratedModel | TflmModel
+    if target.build.runtime is Runtime.TFLM:
+        generated = tflm.generate(model.data, model.graph, model.contract, target)
+    else:
+        generated = generate(model.graph, model.contract)
     budget.check(generated, model.graph, target)
     return generated
 
@@ -126,7 +132,7 @@ def generate_project(
     *,
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
-) -> GeneratedModel:
+) -> GeneratedModel | TflmModel:
     """Write the firmware of a model for a board into the folder `out`."""
     generated = generate_model(model, target)
     project.write(project.assemble(generated, target, debug=debug, mlperf=mlperf), out)
@@ -156,13 +162,24 @@ def inspect(path: Path, boards: Sequence[Board]) -> Inspection:
     Raises:
         ModelError: the file is no .tflite that can be read.
     """
-    graph = tflite.read(path)
+    content = tflite.read_bytes(path)
+    graph = tflite.parse_file(content, path)
+    budgets, reports = [], {}
+    for target in (board for board in boards if board.build.runtime is Runtime.TFLM):
+        try:
+            made = tflm.generate(content, graph, contract.of(graph), target)
+        except (ModelError, DoesNotFitError) as error:
+            reports[target.id] = {"problem": error.message}
+        else:
+            reports[target.id] = made.report()
+            budgets.append(budget.estimate(made, target))
     try:
         generated = generate(graph, contract.of(graph))
     except ModelError as error:
-        return inspection.inspect_unsupported(graph, error.message)
-    budgets = [budget.estimate(generated, target) for target in boards]
-    return inspection.inspect(graph, generated.steps, generated.plan, budgets)
+        return inspection.inspect_unsupported(graph, error.message, budgets, reports)
+    compiled = (board for board in boards if board.build.runtime is Runtime.COMPILED)
+    budgets += [budget.estimate(generated, target) for target in compiled]
+    return inspection.inspect(graph, generated.steps, generated.plan, budgets, reports)
 
 
 @contextmanager

@@ -43,6 +43,8 @@ def command(
     """
     from edgekit import board as boards
     from edgekit import pipeline
+    from edgekit.cli._inspection import render_tflm
+    from edgekit.codegen.tflm import TflmModel
 
     opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
@@ -51,16 +53,22 @@ def command(
     folder = _options.firmware_folder(target, opened.id)
     mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
     made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
-    output.text(
-        f"{folder}: {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, "
-        f"weights {made.weight_bytes:,} B, {made.macs:,} MACs\nnext: edgekit build {folder}"
-    )
+    report = made.report() if isinstance(made, TflmModel) else None
+    if report is not None:
+        output.text(f"{folder}: TensorFlow Lite Micro")
+        render_tflm(output, report)
+    else:
+        output.text(
+            f"{folder}: {len(made.steps)} steps, arena {made.arena_bytes:,} B, "
+            f"weights {made.weight_bytes:,} B, {made.macs:,} MACs"
+        )
+    output.text(f"next: edgekit build {folder}")
     output.result(
         {
             "board": opened.id,
             "folder": str(folder),
             "steps": len(made.steps),
-            "arena_bytes": made.plan.arena_bytes,
+            "arena_bytes": made.arena_bytes,
             "weight_bytes": made.weight_bytes,
             "macs": made.macs,
             "model_digest": made.model_digest,
@@ -68,5 +76,6 @@ def command(
             "debug": debug,
             "runtime": opened.build.runtime.value,
             "protocol": protocol,
+            "tflm": report,
         }
     )
