@@ -1,10 +1,11 @@
-"""tflite-micro's own interpreter on this machine: the oracle of the runtime `tflm`, and what measures its arena.
+"""tflite-micro's interpreter on this machine: the oracle of the runtime `tflm`, which also measures its arena.
 
 The interpreter ends the whole process on some models that it cannot run, so every model is first tried in a
 process of its own: `python -m edgekit.tflite_micro MODEL ARENA_BYTES` runs it once on zeros and says what it
 has used.
 """
 
+import os
 import re
 import sys
 import tempfile
@@ -102,7 +103,7 @@ def measure(model: bytes, graph: Graph) -> Allocation:
         path.write_bytes(model)
         command = [sys.executable, "-m", "edgekit.tflite_micro", str(path), str(_room(model, graph))]
         try:
-            said = process.run(command, timeout_s=_TIMEOUT_S)
+            said = process.run(command, env=_environment(), timeout_s=_TIMEOUT_S)
         except ToolError as error:
             words = [line for line in error.message.splitlines()[1:] if not line.startswith((" ", "Trace"))]
             raise ModelError(
@@ -116,6 +117,12 @@ def measure(model: bytes, graph: Graph) -> Allocation:
             'pip install --upgrade "edgekit[tflm]"',
         )
     return Allocation(**found)
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which the other process finds this very edgekit, installed or not."""
+    folders = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
 
 
 def _check_installed() -> None:

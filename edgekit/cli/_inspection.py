@@ -74,7 +74,7 @@ def render_tflm(output: Output, report: Mapping[str, Any]) -> None:
 def _render_npu(output: Output, npu: Mapping[str, Any]) -> None:
     for place, key in (("on NPU", "operators_on_npu"), ("on CPU", "operators_on_cpu")):
         kinds = ", ".join(f"{kind} {count}" for kind, count in npu[key].items())
-        output.text(f"  {place}     {sum(npu[key].values())} operators{f': {kinds}' if kinds else ''}")
+        output.text(f"  {place}     {sum(npu[key].values())} {f'({kinds})' if kinds else ''}".rstrip())
     for reason in npu["reasons"]:
         output.text(f"             {reason}")
     estimate = npu["estimate"]

@@ -91,7 +91,9 @@ def with_npu(compiled: Graph, sram_bytes: int, board: Board, by: str) -> Arena:
     scratch = max((kernels.scratch(compiled, op) for op in compiled.ops), default=0)
     lists = _NPU_BASE + _PER_TENSOR * len(compiled.tensors) + _PER_OPERATOR * len(compiled.ops)
     # Kernels of convolutions and dense layers keep a multiplier for each channel of their weights.
-    lists += _PER_CHANNEL * sum(max(tflm_scratch.weights_shape(compiled, op), default=0) for op in compiled.ops)
+    lists += _PER_CHANNEL * sum(
+        max(tflm_scratch.weights_shape(compiled, op), default=0) for op in compiled.ops
+    )
     return Arena(
         reference=sram_bytes,
         measured_by=f"{by}, total SRAM used",

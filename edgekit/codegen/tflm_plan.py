@@ -1,7 +1,7 @@
 """Where TensorFlow Lite Micro's planner places tensors, to know what scratch buffers add to its arena.
 
-The rule is the one of its GreedyMemoryPlanner: the largest buffer first, each at the lowest place that is free
-for as long as it lives. Tests hold it to what tflite-micro's interpreter reports.
+The rule is the one of its GreedyMemoryPlanner: the largest buffer first, each at the lowest place that is
+free for as long as it lives. Tests hold it to what tflite-micro's interpreter reports.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ def head_bytes(graph: Graph, scratch: Sequence[int]) -> int:
     buffers = _tensors(graph)
     buffers += [_Buffer(_up(size), number, number) for number, size in enumerate(scratch) if size]
     placed: list[tuple[int, _Buffer]] = []
-    # Of equals the planner takes the last first.
-    for buffer in sorted(reversed(buffers), key=lambda buffer: -buffer.bytes):
+    # Of equals the planner takes the last first; sorted() keeps their order.
+    for buffer in sorted(buffers[::-1], key=lambda buffer: -buffer.bytes):
         beside = sorted(
             (at, at + other.bytes)
             for at, other in placed
