@@ -1,4 +1,4 @@
-"""tflite-micro's interpreter on this machine: the oracle of the runtime `tflm`, which also measures its arena.
+"""tflite-micro's interpreter on this machine: the oracle of the runtime `tflm`, and the measure of its arena.
 
 The interpreter ends the whole process on some models that it cannot run, so every model is first tried in a
 process of its own: `python -m edgekit.tflite_micro MODEL ARENA_BYTES` runs it once on zeros and says what it

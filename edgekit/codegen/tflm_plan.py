@@ -29,8 +29,8 @@ def head_bytes(graph: Graph, scratch: Sequence[int]) -> int:
     buffers = _tensors(graph)
     buffers += [_Buffer(_up(size), number, number) for number, size in enumerate(scratch) if size]
     placed: list[tuple[int, _Buffer]] = []
-    # Of equals the planner takes the last first; sorted() keeps their order.
-    for buffer in sorted(buffers[::-1], key=lambda buffer: -buffer.bytes):
+    # Of equals the planner takes the last first.
+    for _, buffer in sorted(enumerate(buffers), key=lambda item: (-item[1].bytes, -item[0])):
         beside = sorted(
             (at, at + other.bytes)
             for at, other in placed
