@@ -6,10 +6,12 @@ has used.
 """
 
 import os
+import platform
 import re
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,22 +96,18 @@ def measure(model: bytes, graph: Graph) -> Allocation:
         graph: the same, read.
 
     Raises:
-        MissingExtraError: tflite-micro is not installed.
+        MissingExtraError: tflite-micro is not installed; ToolError where there is none to install.
         ModelError: the interpreter cannot run the model; its last words are in the message.
     """
     _check_installed()
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(model)
-        command = [sys.executable, "-m", "edgekit.tflite_micro", str(path), str(_room(model, graph))]
-        try:
-            said = process.run(command, env=_environment(), timeout_s=_TIMEOUT_S)
-        except ToolError as error:
-            words = [line for line in error.message.splitlines()[1:] if not line.startswith((" ", "Trace"))]
-            raise ModelError(
-                "tflite-micro cannot run the model: " + ("; ".join(words[-4:]) or error.message),
-                "use --runtime compiled if edgekit has kernels for it; `edgekit inspect MODEL` says so",
-            ) from error
+    try:
+        said = _tried(model, _room(model, graph))
+    except ToolError as error:
+        words = [line for line in error.message.splitlines()[1:] if not line.startswith((" ", "Trace"))]
+        raise ModelError(
+            "tflite-micro cannot run the model: " + ("; ".join(words[-4:]) or error.message),
+            "use --runtime compiled if edgekit has kernels for it; `edgekit inspect MODEL` says so",
+        ) from error
     found = {name: int(size) for name, size in _ALLOCATION.findall(said)}
     if found.keys() != {"total", "head", "tail"}:
         raise ToolError(
@@ -117,6 +115,16 @@ def measure(model: bytes, graph: Graph) -> Allocation:
             'pip install --upgrade "edgekit[tflm]"',
         )
     return Allocation(**found)
+
+
+@lru_cache(maxsize=8)
+def _tried(model: bytes, arena_bytes: int) -> str:
+    """Return what the other process says of a model; it is the same for all boards, and asked once."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(model)
+        command = [sys.executable, "-m", "edgekit.tflite_micro", str(path), str(arena_bytes)]
+        return process.run(command, env=_environment(), timeout_s=_TIMEOUT_S)
 
 
 def _environment() -> dict[str, str]:
@@ -127,6 +135,12 @@ def _environment() -> dict[str, str]:
 
 def _check_installed() -> None:
     if find_spec("tflite_micro") is None:
+        if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+            raise ToolError(
+                f"{_PURPOSE} needs the Python package 'tflite-micro', made for Linux on x86-64 alone; "
+                f"this is {platform.system()} on {platform.machine()}",
+                "generate the firmware there, or use --runtime compiled",
+            )
         raise MissingExtraError("tflite-micro", "tflm", _PURPOSE)
 
 

@@ -104,10 +104,11 @@ def cmsis_nn(graph: Graph, op: Op) -> int:
         return 0
     if op.kind == "FULLY_CONNECTED":
         return 4 * weights[0] + 64
-    window = prod(weights[1:])
+    taps = prod(weights[1:-1])
     if op.kind == "DEPTHWISE_CONV_2D":
-        return 4 * _BLOCK * prod(weights[1:-1]) + window + 64
-    return 4 * _up(window, 16) + 64
+        return 4 * _BLOCK * taps + taps * weights[-1] + 64
+    # Of all channels of the input, also where each group reads but some.
+    return 4 * _up(taps * _last(graph, op), 16) + 64
 
 
 LIBRARIES = {"cmsis_nn": Library("CMSIS-NN", cmsis_nn), "esp_nn": Library("ESP-NN", esp_nn)}

@@ -52,7 +52,11 @@ def test_public_models(anchor: Callable[[str], Path], name: str, head: int, espr
 
 def test_the_same_on_every_run() -> None:
     graph = tflite.parse(SMALL["classifier"])
-    assert len({tflite_micro.measure(SMALL["classifier"], graph) for _ in range(3)}) == 1
+    found = set()
+    for _ in range(3):
+        tflite_micro._tried.cache_clear()
+        found.add(tflite_micro.measure(SMALL["classifier"], graph))
+    assert len(found) == 1
 
 
 def test_scratch_adds_what_the_plan_grows_by() -> None:
