@@ -141,13 +141,22 @@ timeout = click.option(
     show_default=True,
     help="How long without an answer before the device counts as silent.",
 )
-protocol = click.option(
-    "--protocol",
-    type=click.Choice(["edgekit", "mlperf_tiny"]),
-    default="edgekit",
-    show_default=True,
-    help="What the firmware speaks on its serial line.",
-)
+_PROTOCOLS = ["edgekit", "mlperf_tiny"]
+
+
+def _protocol(names: list[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--protocol",
+        type=click.Choice(names),
+        default="edgekit",
+        show_default=True,
+        help="What the firmware speaks on its serial line.",
+    )
+
+
+protocol = _protocol(_PROTOCOLS)
+watched_protocol = _protocol([*_PROTOCOLS, "sscma"])
+"""Firmware that edgekit does not make can be watched only."""
 mlperf_model = click.option(
     "--mlperf-model",
     type=click.Choice(["ad01", "ic01", "kws01", "sww01", "vww01"]),

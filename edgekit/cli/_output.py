@@ -120,7 +120,8 @@ class Output:
 def _print(text: str) -> None:
     """Print on stdout. Raises BrokenPipeError if its reader has gone, OutputError if it cannot be written."""
     try:
-        print(text, flush=True)
+        # In one piece: Ctrl-C must not come between a line and its end.
+        print(f"{text}\n", end="", flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -27,7 +27,8 @@ def command(output: Output, words: tuple[str, ...]) -> None:
 
     if words:
         board_id = words[-1]
-        if words[0] != "show" or len(words) != 2:
+        # `edgekit boards ID` is the short form.
+        if board_id == "show" or len(words) > 2 or (len(words) == 2 and words[0] != "show"):
             raise UsageError(
                 f"`edgekit boards {' '.join(words)}` is not understood",
                 f"say `edgekit boards show {board_id if board_id != 'show' else 'ID'}`",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from edgekit.cli import _mlperf, _options
+from edgekit.cli import _mlperf, _options, _sscma, _sscma_view
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
@@ -23,13 +23,24 @@ from edgekit.cli._output import SCHEMA, Output
     help="At most N frames a second, one at a time.",
 )
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
-@_options.protocol
+@_options.watched_protocol
 @click.option(
     "--performance",
     "iterations",
     type=click.IntRange(min=1),
     metavar="N",
     help="With mlperf_tiny: time N runs of each of 5 frames, and give the median.",
+)
+@click.option(
+    "--picture",
+    metavar="FILE|FOLDER/",
+    help="With sscma: save what the camera sees, as one file that is replaced or a folder that is filled.",
+)
+@click.option(
+    "--threshold",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="With sscma: show results with scores above N percent. The board keeps it.",
 )
 @_options.contract
 @_options.timeout
@@ -44,6 +55,8 @@ def command(
     confusion: bool,
     protocol: str,
     iterations: int | None,
+    picture: str | None,
+    threshold: int | None,
     timeout_s: float,
     **stated: Any,
 ) -> None:
@@ -55,9 +68,13 @@ def command(
 
     With --protocol mlperf_tiny it drives any MLPerf Tiny firmware: labels from --model, else numbers.
 
+    With --protocol sscma it watches a XIAO ESP32S3 or Grove Vision AI V2 with Seeed's own firmware, which
+    takes frames from its own camera only: no --source.
+
     \b
     Examples: edgekit monitor --board host --source test/
               edgekit monitor --board host --source camera:0
+              edgekit monitor --board xiao_esp32s3 --protocol sscma --picture now.jpg
     """
     from dataclasses import asdict
 
@@ -66,14 +83,28 @@ def command(
     from edgekit.cli import _live
     from edgekit.errors import UsageError
 
+    _sscma.check_options(protocol)
+    opened = boards.load(board)
+    flags = pipeline.ContractFlags(**stated)
+    if protocol == _sscma_view.SSCMA:
+        _sscma.monitor(
+            output,
+            opened,
+            port=port,
+            model=model,
+            flags=flags,
+            count=count,
+            picture=picture,
+            threshold=threshold,
+            timeout_s=timeout_s,
+        )
+        return
     if source is None:
         raise UsageError(
             "no frames were named",
             "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0, or set data.source "
             "in edgekit.toml",
         )
-    opened = boards.load(board)
-    flags = pipeline.ContractFlags(**stated)
     if protocol == _mlperf.MLPERF_TINY:
         if fps is not None:
             raise UsageError("--fps is for the protocol 'edgekit': MLPerf Tiny's sends one frame at a time")
