@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edgekit import contract, data, inspection, resources
 from edgekit.board import Board, Runtime
 from edgekit.codegen import budget, tflm
+from edgekit.codegen.budget import Budget
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.codegen.tflm import TflmModel
 from edgekit.contract import Color, Contract, Preprocess, Resize
@@ -116,13 +117,16 @@ def generate_model(model: Model, target: Board) -> GeneratedModel | TflmModel:
         DoesNotFitError: saying what is needed, what the board has and the largest tensors.
         MissingExtraError: the runtime is tflm, and tflite-micro or Vela is not installed.
     """
+    return _fitting(model, target)[0]
+
+
+def _fitting(model: Model, target: Board, camera: bool = False) -> tuple[GeneratedModel | TflmModel, Budget]:
     generated: GeneratedModel | TflmModel
     if target.build.runtime is Runtime.TFLM:
         generated = tflm.generate(model.data, model.graph, model.contract, target)
     else:
         generated = generate(model.graph, model.contract)
-    budget.check(generated, model.graph, target)
-    return generated
+    return generated, budget.check(generated, model.graph, target, camera=camera)
 
 
 def generate_project(
@@ -132,10 +136,14 @@ def generate_project(
     *,
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
+    camera: bool = False,
 ) -> GeneratedModel | TflmModel:
-    """Write the firmware of a model for a board into the folder `out`."""
-    generated = generate_model(model, target)
-    project.write(project.assemble(generated, target, debug=debug, mlperf=mlperf), out)
+    """Write the firmware of a model for a board into the folder `out`; `camera` with its own camera."""
+    generated, found = _fitting(model, target, camera)
+    made = project.assemble(
+        generated, target, debug=debug, mlperf=mlperf, camera=camera, external=found.moved
+    )
+    project.write(made, out)
     return generated
 
 
@@ -145,10 +153,14 @@ def build_image(
     *,
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
+    camera: bool = False,
     compiler: str | None = None,
 ) -> FirmwareImage:
     """Return the built firmware of a model, from the cache if the very same was built before."""
-    made = project.assemble(generate_model(model, target), target, debug=debug, mlperf=mlperf)
+    generated, found = _fitting(model, target, camera)
+    made = project.assemble(
+        generated, target, debug=debug, mlperf=mlperf, camera=camera, external=found.moved
+    )
     key = hashlib.sha256(made.manifest)
     key.update("\0".join((*target.build.cflags, *target.build.ldflags, compiler or "")).encode())
     folder = resources.cache() / "builds" / f"{target.id}-{key.hexdigest()[:24]}"

@@ -22,11 +22,12 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout_s: float | None = None,
     hint: str = "",
+    last_lines: int = _LAST_LINES,
 ) -> str:
     """Run `command` and return what it wrote to stdout and stderr, in order.
 
     Raises:
-        ToolError: the program is missing, fails (its last lines are in the message) or takes too long.
+        ToolError: the program is missing, fails (its `last_lines` are in the message) or takes too long.
     """
     name = Path(command[0]).name
     try:
@@ -48,6 +49,6 @@ def run(
         raise ToolError(f"'{name}' did not end within {timeout_s:g} s", hint) from error
     output = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
-        last = "\n".join(output.splitlines()[-_LAST_LINES:])
+        last = "\n".join(output.splitlines()[-last_lines:])
         raise ToolError(f"'{name}' failed with exit code {done.returncode}:\n{last}", hint)
     return output

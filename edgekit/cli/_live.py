@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edgekit.cli._output import SCHEMA, Output
@@ -126,6 +127,32 @@ def stream(
                 show(prediction, truth, sent.pop(number))
         except KeyboardInterrupt:
             # The usual end of a camera's stream: what was counted so far is worth showing.
+            tally.interrupted = True
+    return tally
+
+
+def watch(
+    output: Output, device: "Device", contract: "Contract", *, total: int | None, every: int | None
+) -> Tally:
+    """Show what the board makes of what its own camera sees, and return the tally.
+
+    Args:
+        total: stop after so many; None goes on until Ctrl-C.
+        every: whose frames the board shall send; None means all where they are drawn, else none.
+    """
+    import numpy as np
+
+    if every is None:
+        every = 1 if output.interactive and not output.json else 0
+    tally = Tally(contract.labels, device.hello.unit)
+    frame = np.zeros(contract.input_shape[1:], np.uint8)
+    with _view(output, contract, tally, total) as show:
+        try:
+            for sighting in islice(device.watch(every=every), total):
+                tally.add(sighting.prediction, None)
+                frame = frame if sighting.frame is None else sighting.frame
+                show(sighting.prediction, None, frame)
+        except KeyboardInterrupt:
             tally.interrupted = True
     return tally
 

@@ -1,6 +1,6 @@
 """Which programs a board needs, which of them are here, and how to get the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.board import Board
 
@@ -32,6 +32,10 @@ def needs(board: Board) -> list[Need]:
     first = next((row.name.removeprefix("compiler ") for row in rows if row.ok), None)
     found = f"{first or 'none'}, for {isa}"
     rows.append(Need("a compiler that works", first is not None, found, toolchain.how_to_get(isa)))
+    if board.build.sdk:
+        # The SDK brings the compiler of the firmware; those above compile the portable part alone.
+        rows = [replace(row, needed=False) for row in rows]
+        rows.append(_sdk(board))
     if board.emulator is not None and ending.in_qemu(board):
         program = board.emulator.program
         try:
@@ -41,3 +45,14 @@ def needs(board: Board) -> list[Need]:
         else:
             rows.append(Need(program, True, f"{machine.version} ({machine.path})", qemu.how_to_get(program)))
     return rows
+
+
+def _sdk(board: Board) -> Need:
+    from edgekit.errors import ToolError
+    from edgekit.firmware import sdk
+
+    name = f"SDK {board.build.sdk}"
+    try:
+        return Need(name, True, sdk.describe(board), "")
+    except ToolError as error:
+        return Need(name, False, error.message, error.hint)

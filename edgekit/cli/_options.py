@@ -189,6 +189,7 @@ kernels = click.option(
     default=None,
     help="Which kernels are preferred, of those that the board has.  [default: the board's]",
 )
+camera = click.option("--camera", is_flag=True, help="Let the board classify what its own camera sees, too.")
 sdk = click.option(
     "--sdk",
     "sdk_dir",

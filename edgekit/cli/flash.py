@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--slot", type=click.IntRange(min=1), help="With --model-only: which place, if there are several."
 )
+@_options.camera
 @_options.runtime
 @_options.kernels
 @_options.sdk
@@ -43,6 +44,7 @@ def command(
     no_build: bool,
     model_only: bool,
     slot: int | None,
+    camera: bool,
     runtime: str | None,
     kernels: str | None,
     sdk_dir: Path | None,
@@ -79,21 +81,21 @@ def command(
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
-    if no_build and (debug or compiler):
-        raise UsageError("--no-build takes the image as it is", "leave out --debug and --compiler")
+    if no_build and (debug or compiler or camera):
+        raise UsageError("--no-build takes the image as it is", "leave out --debug, --camera and --compiler")
     loaded = None
     # The model of edgekit.toml may not be made yet; one that the user names must be there.
     if model is not None and (_options.is_named("model") or model.exists() or not folder.is_dir()):
         flags = pipeline.ContractFlags(**stated)
         loaded = pipeline.load_model(model, flags)
         _options.warn_if_implied(output, loaded, flags)
-    elif debug or any(map(_options.is_named, stated)):
+    elif debug or camera or any(map(_options.is_named, stated)):
         raise UsageError(
             f"without a model '{folder}' is built as it stands", "give --model with --debug and other choices"
         )
     if loaded is not None and not no_build:
         mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
+        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
     with output.status("building"):
         if no_build:
             image = build.load_image(folder)

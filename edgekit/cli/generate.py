@@ -14,6 +14,7 @@ from edgekit.cli._output import Output
 @_options.board
 @click.option("-o", "--output", "target", type=_options.PATH, help="Folder.  [default: build/<board>]")
 @click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.camera
 @_options.runtime
 @_options.kernels
 @_options.protocol
@@ -26,6 +27,7 @@ def command(
     board: str,
     target: Path | None,
     debug: bool,
+    camera: bool,
     runtime: str | None,
     kernels: str | None,
     protocol: str,
@@ -44,6 +46,7 @@ def command(
     from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli._inspection import render_tflm
+    from edgekit.codegen import budget
     from edgekit.codegen.tflm import TflmModel
 
     opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
@@ -52,7 +55,8 @@ def command(
     _options.warn_if_implied(output, loaded, flags)
     folder = _options.firmware_folder(target, opened.id)
     mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-    made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf)
+    made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
+    external = budget.estimate(made, opened, camera=camera).moved
     report = made.report() if isinstance(made, TflmModel) else None
     if report is not None:
         output.text(f"{folder}: TensorFlow Lite Micro")
@@ -62,7 +66,11 @@ def command(
             f"{folder}: {len(made.steps)} steps, arena {made.arena_bytes:,} B, "
             f"weights {made.weight_bytes:,} B, {made.macs:,} MACs"
         )
-    output.text(f"next: edgekit build {folder}")
+    if external:
+        output.text(
+            f"in the board's external memory, as the internal one is too small: {', '.join(external)}"
+        )
+    output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
     output.result(
         {
             "board": opened.id,
@@ -74,6 +82,8 @@ def command(
             "model_digest": made.model_digest,
             "contract_digest": made.contract_digest,
             "debug": debug,
+            "camera": camera,
+            "external_memory": list(external),
             "runtime": opened.build.runtime.value,
             "protocol": protocol,
             "tflm": report,

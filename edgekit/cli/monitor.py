@@ -9,18 +9,31 @@ from edgekit.cli import _mlperf, _options, _sscma, _sscma_view
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
+BOARD = "board"
+"""The source that is the board's own camera."""
+
 
 @make_command(short_help="Stream frames to a board and watch its predictions live.")
 @_options.board
 @_options.port
 @_options.model
-@click.option("--source", metavar="DATA|camera:N", help="Images, labelled or not, or a camera.")
+@click.option(
+    "--source",
+    metavar="DATA|camera:N|board",
+    help="Images, labelled or not, a camera of this computer, or the board's own.",
+)
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
 @click.option(
     "--fps",
     type=_options.Real(min=0.001),
     metavar="N",
     help="At most N frames a second, one at a time.",
+)
+@click.option(
+    "--frame-every",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="With --source board: fetch each Nth frame, too.  [default: 1 where they are drawn, else 0: none]",
 )
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
 @_options.watched_protocol
@@ -52,6 +65,7 @@ def command(
     source: str | None,
     count: int | None,
     fps: float | None,
+    frame_every: int | None,
     confusion: bool,
     protocol: str,
     iterations: int | None,
@@ -75,6 +89,7 @@ def command(
     Examples: edgekit monitor --board host --source test/
               edgekit monitor --board host --source camera:0
               edgekit monitor --board xiao_esp32s3 --protocol sscma --picture now.jpg
+              edgekit monitor --board xiao_esp32s3_sense --source board
     """
     from dataclasses import asdict
 
@@ -102,12 +117,21 @@ def command(
     if source is None:
         raise UsageError(
             "no frames were named",
-            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10) or --source camera:0, or set data.source "
-            "in edgekit.toml",
+            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10), --source camera:0 or --source board, "
+            "or set data.source in edgekit.toml",
         )
+    own = source == BOARD
+    if not own and frame_every is not None:
+        raise UsageError("--frame-every needs --source board: frames that are sent are here already")
+    if own and (fps is not None or confusion):
+        raise UsageError("with --source board, the board sets the pace, and nothing is labelled")
+    opened = boards.load(board)
+    flags = pipeline.ContractFlags(**stated)
     if protocol == _mlperf.MLPERF_TINY:
         if fps is not None:
             raise UsageError("--fps is for the protocol 'edgekit': MLPerf Tiny's sends one frame at a time")
+        if own:
+            raise UsageError("--source board is for the protocol 'edgekit': MLPerf Tiny's knows no camera")
         _mlperf.monitor(
             output,
             opened,
@@ -125,14 +149,18 @@ def command(
         raise UsageError("--performance needs --protocol mlperf_tiny")
     loaded = pipeline.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded, flags)
-    stream = pipeline.open_source(source, loaded.contract, count)
+    stream = None if own else pipeline.open_source(source, loaded.contract, count)
     with pipeline.open_device(
         opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
     ) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
-        tally = _live.stream(
-            output, device, loaded.contract, stream.frames, stream.labels, total=stream.total, fps=fps
-        )
+        agreed = loaded.contract
+        if stream is None:
+            tally = _live.watch(output, device, agreed, total=count, every=frame_every)
+        else:
+            tally = _live.stream(
+                output, device, agreed, stream.frames, stream.labels, total=stream.total, fps=fps
+            )
         output.event(_live.summary(tally, device) | {"board": opened.id, "warnings": output.warnings})
         if confusion:
             _live.print_confusion(output, tally)

@@ -24,6 +24,12 @@ CALL_FLASH_BYTES = 128
 """One step: its parameters and its call."""
 _PIECE_BYTES = 128
 """What ek_app.c calls a unit."""
+CAMERA_RAM_BYTES = 40 * 1024
+"""A camera's driver: its receive buffers, which must lie inside, and its task (esp32-camera's defaults)."""
+CAMERA_PICTURE_BYTES = 2 * 800 * 600 * 2
+"""The camera's own pictures, two of the largest that is asked for; they lie in the external memory."""
+_MOVED = ("frame buffers", "arena")
+"""What may lie in external memory, in the order in which it is moved there: the frames are read once."""
 _LARGEST = 3
 
 
@@ -40,7 +46,7 @@ class Need:
     """What one memory must hold, by part, and what it has."""
 
     memory: str
-    """`RAM` or `flash`."""
+    """`RAM`, `external RAM` or `flash`."""
     parts: tuple[Part, ...]
     available: int
 
@@ -71,11 +77,24 @@ class Budget:
     board_id: str
     ram: Need
     flash: Need
+    external: Need | None = None
+    """RAM outside the chip, where the board has some and something had to be moved there."""
 
     @property
     def fits(self) -> bool:
-        """Whether both are enough."""
-        return self.ram.fits and self.flash.fits
+        """Whether all are enough."""
+        return all(need.fits for need in self.needs)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """All memories, the external one last."""
+        return (self.ram, self.flash) + (() if self.external is None else (self.external,))
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """What lies in external memory: of `frame buffers` and `arena`."""
+        parts = () if self.external is None else self.external.parts
+        return tuple(part.name for part in parts if part.name in _MOVED)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain data for JSON."""
@@ -84,21 +103,34 @@ class Budget:
             "fits": self.fits,
             "ram": self.ram.to_dict(),
             "flash": self.flash.to_dict(),
-        }
+        } | ({} if self.external is None else {"external_ram": self.external.to_dict()})
 
 
-def estimate(generated: GeneratedModel | TflmModel, board: Board) -> Budget:
-    """Return what the model needs on the board, in bytes."""
+def estimate(generated: GeneratedModel | TflmModel, board: Board, *, camera: bool = False) -> Budget:
+    """Return what the model needs on the board, in bytes.
+
+    Where internal memory is too small and the board has PSRAM (`psram_bytes` of its facts), frame buffers
+    move there, and the arena too if that is not enough; what fits inside stays inside, where it is faster.
+
+    Args:
+        camera: with the board's camera: one more frame, and the driver's buffers.
+    """
     buffers, frame = board.build.frame_buffers, generated.contract.input_bytes
     # Beside each frame the application keeps its answer, and a byte for each piece that has arrived.
     beside = generated.contract.classes + -(-frame // _PIECE_BYTES)
-    ram = (
+    ram: tuple[Part, ...] = (
         Part("arena", generated.arena_bytes),
-        Part("frame buffers", buffers * frame),
+        Part("frame buffers", (buffers + camera) * frame),
         Part("receive window", board.build.rx_window_bytes),
         Part("application", APPLICATION_RAM_BYTES + buffers * beside),
         Part("stack", board.build.stack_reserve_bytes),
     )
+    psram = board.build.facts.get("psram_bytes")
+    outside = psram if isinstance(psram, int) else 0
+    if camera and outside:
+        ram += (Part("camera", CAMERA_RAM_BYTES),)
+    pictures = (Part("pictures", CAMERA_PICTURE_BYTES),) if camera and outside else ()
+    ram, moved = _move(ram, board.memory.ram_bytes) if outside else (ram, ())
     flash = (
         Part("weights", generated.weight_bytes),
         Part("tables", generated.table_bytes),
@@ -110,19 +142,34 @@ def estimate(generated: GeneratedModel | TflmModel, board: Board) -> Budget:
         board.id,
         Need("RAM", ram, board.memory.ram_bytes),
         Need("flash", flash, board.memory.flash_bytes),
+        Need("external RAM", (*pictures, *moved), outside) if pictures or moved else None,
     )
 
 
-def check(generated: GeneratedModel | TflmModel, graph: Graph, board: Board) -> Budget:
+def _move(parts: tuple[Part, ...], available: int) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """Return what stays inside, and what has to move out so that it does."""
+    moved: tuple[Part, ...] = ()
+    for name in _MOVED:
+        if sum(part.bytes for part in parts) <= available:
+            break
+        moved += tuple(part for part in parts if part.name == name)
+        parts = tuple(part for part in parts if part.name != name)
+    return parts, moved
+
+
+def check(
+    generated: GeneratedModel | TflmModel, graph: Graph, board: Board, *, camera: bool = False
+) -> Budget:
     """Return the estimate if the model fits.
 
     Raises:
         DoesNotFitError: naming what is needed, what the board has, and the three largest tensors.
     """
-    budget = estimate(generated, board)
+    budget = estimate(generated, board, camera=camera)
     activations = _activations(generated, graph)
     constants = [Part(tensor.name, tensor.size) for tensor in graph.tensors if tensor.is_constant]
-    for need, tensors in ((budget.ram, activations), (budget.flash, constants)):
+    for need in budget.needs:
+        tensors = constants if need.memory == "flash" else activations
         if not need.fits:
             parts = ", ".join(f"{part.name} {part.bytes:,}" for part in need.parts if part.bytes)
             raise DoesNotFitError(

@@ -14,10 +14,11 @@ from edgekit.board import Serial
 from edgekit.contract import Contract
 from edgekit.device import ports
 from edgekit.device.events import Note, Result, Statistics
-from edgekit.device.frame import PacketType
+from edgekit.device.frame import Answer, PacketType
 from edgekit.device.hello import Hello, Unit
 from edgekit.device.session import Session
 from edgekit.device.transport import LineBrokenError, Transport, open_port
+from edgekit.device.watch import Sight
 from edgekit.errors import DeviceError, EdgekitError, PortError, UsageError
 
 _LONGEST_WAIT_S = 0.5
@@ -45,6 +46,17 @@ class Prediction:
     if that came later (the frame then waited for the device), less the device's own time if that is known
     in microseconds. Over a run, link and device times add up to the time that passed."""
     retransmissions: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A device's prediction on a frame of its own camera."""
+
+    prediction: Prediction
+    capture_ticks: int
+    """How long the device waited for the picture, in the unit that `Device.hello.unit` names."""
+    frame: NDArray[np.uint8] | None
+    """The frame as the model saw it, [H, W, C], if it was asked for and arrived."""
 
 
 class Device:
@@ -193,6 +205,47 @@ class Device:
         (prediction,) = self.stream([frame])
         return prediction
 
+    def watch(self, *, every: int = 0) -> Iterator[Sighting]:
+        """Yield the device's predictions on what its own camera sees, until the caller stops.
+
+        The device makes them as fast as it can and keeps none back: while the caller is busy elsewhere,
+        it stops after a few.
+
+        Args:
+            every: whose frames shall come with the prediction: 1 for all, n for each nth, 0 for none.
+
+        Raises:
+            DeviceError: the firmware has no camera, the camera fails, or the device falls silent.
+        """
+        if not self.hello.has_camera:
+            raise DeviceError(
+                "the firmware on the board was built without a camera",
+                "flash it with `edgekit flash --camera`",
+            )
+        self._drain()
+        self._session.watch(every, time.monotonic())
+        self._answered_at = time.monotonic()
+        try:
+            while True:
+                self._pump()
+                for sight in self._session.take_sights():
+                    yield self._sighting(sight)
+        finally:
+            self._session.stop_watch()
+
+    def _sighting(self, sight: Sight) -> Sighting:
+        seen = sight.seen
+        ticks = seen.capture_ticks + seen.preprocess_ticks + seen.invoke_ticks
+        answer = Answer(seen.seq, seen.preprocess_ticks, seen.invoke_ticks, seen.scores)
+        spent = max(0.0, sight.arrived_at - self._answered_at)
+        self._answered_at = sight.arrived_at
+        if self.hello.unit is Unit.MICROSECONDS:
+            spent -= ticks / 1e6
+        frame = None
+        if sight.frame is not None:
+            frame = np.frombuffer(sight.frame, np.uint8).reshape(self.hello.input_shape[1:])
+        return Sighting(self._predicted(answer, spent, 0), seen.capture_ticks, frame)
+
     def trace(self) -> tuple[int, ...]:
         """Return the CRC-32 of every step's output in the last run. Needs a debug build.
 
@@ -233,12 +286,15 @@ class Device:
 
     def _prediction(self, result: Result) -> Prediction:
         answer = result.answer
-        scores = np.frombuffer(answer.scores, np.int8)
-        index = int(np.argmax(scores))
         spent = result.answered_at - max(result.first_byte_at, self._answered_at)
         self._answered_at = max(self._answered_at, result.answered_at)
         if self.hello.unit is Unit.MICROSECONDS:
             spent -= (answer.preprocess_ticks + answer.invoke_ticks) / 1e6
+        return self._predicted(answer, spent, result.retransmissions)
+
+    def _predicted(self, answer: Answer, spent: float, retransmissions: int) -> Prediction:
+        scores = np.frombuffer(answer.scores, np.int8)
+        index = int(np.argmax(scores))
         return Prediction(
             seq=answer.seq,
             scores=scores,
@@ -247,7 +303,7 @@ class Device:
             preprocess_ticks=answer.preprocess_ticks,
             invoke_ticks=answer.invoke_ticks,
             link_s=max(0.0, spent),
-            retransmissions=result.retransmissions,
+            retransmissions=retransmissions,
         )
 
     def _pump(self) -> None:

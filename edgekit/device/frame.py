@@ -22,6 +22,9 @@ MAX_SEGMENT = 65536
 _CHUNK = struct.Struct("<BIII")
 _ACK = struct.Struct("<III")
 _ANSWER = struct.Struct("<IQQI")
+_SEEN = struct.Struct("<IQQQI")
+_PICTURE = struct.Struct("<II")
+_WATCH = struct.Struct("<BII")
 _FAULT = struct.Struct("<IIB")
 _CRC = struct.Struct("<I")
 _PRINTABLE = frozenset(b"\t\r\n\x1b") | frozenset(range(0x20, 0x7F))
@@ -35,11 +38,14 @@ class PacketType(IntEnum):
     CHUNK_PIXELS = 0x02
     CHUNK_TENSOR = 0x03
     TRACE_REQUEST = 0x04
+    WATCH_REQUEST = 0x05
     HELLO = 0x81
     ACK = 0x82
     PREDICTION = 0x83
     ERROR = 0x84
     TRACE = 0x85
+    SEEN = 0x86
+    PICTURE = 0x87
 
 
 class ErrorCode(IntEnum):
@@ -56,6 +62,8 @@ class ErrorCode(IntEnum):
     UNKNOWN_FRAME = 9
     NO_TRACE = 10
     MODEL_FAILED = 11
+    NO_CAMERA = 12
+    CAMERA_FAILED = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,26 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """The scores of one frame of the device's own camera, and how long it took on the device's clock."""
+
+    seq: int
+    capture_ticks: int
+    preprocess_ticks: int
+    invoke_ticks: int
+    scores: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A piece of the frame that the next `Seen` of the same number is about."""
+
+    seq: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Noise:
     """Bytes between two delimiters that are no valid packet of the device's."""
 
@@ -115,7 +143,7 @@ class Noise:
         return text if len(text) > 2 and printable >= 0.9 * len(data) else ""
 
 
-Packet = HelloPacket | Ack | Answer | Fault | Trace
+Packet = HelloPacket | Ack | Answer | Fault | Trace | Seen | Picture
 
 
 def encode(body: bytes) -> bytes:
@@ -132,6 +160,11 @@ def encode_hello_request(session: int) -> bytes:
 def encode_trace_request() -> bytes:
     """Ask for the trace of the last run."""
     return encode(bytes([PacketType.TRACE_REQUEST]))
+
+
+def encode_watch_request(count: int, every: int) -> bytes:
+    """Ask for `count` predictions on the device's camera from now on, with each `every`th frame (0: none)."""
+    return encode(_WATCH.pack(PacketType.WATCH_REQUEST, count, every))
 
 
 def encode_chunk(kind: PacketType, seq: int, offset: int, check: int, data: bytes) -> bytes:
@@ -169,6 +202,13 @@ def parse(body: bytes) -> Packet | None:
                 if len(body) != 5 + 4 * count:
                     return None
                 return Trace(struct.unpack_from(f"<{count}I", body, 5))
+            case PacketType.SEEN:
+                seq, capture, preprocess, invoke, count = _SEEN.unpack_from(body, 1)
+                scores = body[1 + _SEEN.size :]
+                return Seen(seq, capture, preprocess, invoke, scores) if len(scores) == count else None
+            case PacketType.PICTURE:
+                seq, offset = _PICTURE.unpack_from(body, 1)
+                return Picture(seq, offset, body[1 + _PICTURE.size :])
     except (struct.error, IndexError):
         return None
     return None

@@ -70,6 +70,8 @@ class Hello:
     """False: this model takes int8 tensors only."""
     has_trace: bool
     """True: a debug build that keeps the CRC-32 of every step's output."""
+    has_camera: bool
+    """Whether it can classify what a camera of its own sees."""
     steps: int
     session: int
     """The session that is open on the device; 0 after a start."""
@@ -109,6 +111,7 @@ class Hello:
             exact=bool(read.number(Field.TICKS_EXACT, 0, 1)),
             accepts_pixels=bool(features & 1),
             has_trace=bool(features & 2),
+            has_camera=bool(features & 4),
             steps=read.number(Field.STEPS, 0, _MAX_BYTES),
             session=session,
             damaged_packets=damaged,
@@ -125,7 +128,7 @@ class Hello:
         """Return what must not change when the device restarts in the middle of a run."""
         names = (
             *("board", "firmware", "runtime", "contract_digest", "model_digest", "input_shape"),
-            *("output_bytes", "frame_buffers", "rx_window", "max_chunk", "accepts_pixels"),
+            *("output_bytes", "frame_buffers", "rx_window", "max_chunk", "accepts_pixels", "has_camera"),
         )
         return {name: getattr(self, name) for name in names}
 

@@ -12,6 +12,7 @@ from edgekit.device.frame import ErrorCode, PacketType
 from edgekit.device.hello import Hello
 from edgekit.device.model_failure import model_failure
 from edgekit.device.outbox import Outbox
+from edgekit.device.watch import Sight, Watch, failure
 from edgekit.errors import DeviceError, UsageError
 
 _REPEAT_S = 0.25
@@ -49,6 +50,8 @@ class Session:
         self._trace_wanted = False
         self._trace: tuple[int, ...] | None = None
         self._last_noise = b""
+        self._watch: Watch | None = None
+        self._stop_watch = False
 
     # What the caller asks for
 
@@ -109,6 +112,24 @@ class Session:
         """The CRC-32 of every step's output, once it has come."""
         return self._trace
 
+    def watch(self, every: int, now: float) -> None:
+        """Ask for predictions on the device's camera, with each `every`th frame (0: none)."""
+        if self.hello is None:
+            raise UsageError("the device has not been greeted yet")
+        self._watch = Watch(every, self.hello.input_bytes, self.hello.output_bytes, now)
+        self._heard_at = now
+
+    def stop_watch(self) -> None:
+        """Ask for no more of them; what is under way is ignored."""
+        self._stop_watch = self._watch is not None
+        self._watch = None
+
+    def take_sights(self) -> list[Sight]:
+        """Return the predictions on the device's camera that have come since the last call."""
+        found = [] if self._watch is None else self._watch.take_sights()
+        self.statistics.frames += len(found)
+        return found
+
     def reconnected(self, reason: str, now: float) -> None:
         """Greet again because the line was opened anew; `reason` becomes a note."""
         self.statistics.reconnections += 1
@@ -140,6 +161,8 @@ class Session:
                     self._on_hello(packet, now)
                 case wire.Trace() if self._trace_wanted:
                     self._trace, self._trace_wanted = packet.crcs, False
+                case wire.Seen() | wire.Picture() if self._open and self._watch is not None:
+                    self._watch.take(packet, now)
                 case wire.Ack() | wire.Answer() | wire.Fault() if self._open and self._outbox is not None:
                     self._on_reply(packet, self._outbox, now)
 
@@ -185,6 +208,10 @@ class Session:
                         "the firmware has no trace to show",
                         "run a frame first, on a debug build of the firmware",
                     )
+            case wire.Fault() if self._watch is not None and (error := failure(packet)) is not None:
+                raise error
+            case wire.Fault(code=ErrorCode.CAMERA_FAILED):
+                pass  # of a watch that has been stopped
             case wire.Fault(code=ErrorCode.MODEL_FAILED):
                 raise model_failure(packet.offset)
             case wire.Fault():
@@ -226,6 +253,8 @@ class Session:
         self._request_at, self._requests = now, 0
         if self._outbox is not None:
             self._outbox.start_over(now)
+        if self._watch is not None:
+            self._watch.start_over(now)
 
     # What is to be sent
 
@@ -239,6 +268,11 @@ class Session:
         elif self._outbox is not None:
             if self._trace_wanted and self._request_is_due(now):
                 out = wire.encode_trace_request()
+            if self._watch is not None:
+                out += self._watch.bytes_to_send(now)
+            elif self._stop_watch:
+                out += wire.encode_watch_request(0, 0)
+                self._stop_watch = False
             out += self._outbox.bytes_to_send(now)
         self.statistics.bytes_sent += len(out)
         return out
@@ -252,6 +286,8 @@ class Session:
             times.append(self._request_at)
         if self._open and self._outbox:
             times.append(self._outbox.overdue_at)
+        if self._open and self._watch is not None:
+            times.append(self._watch.ask_at)
         return min(times)
 
     def _request_is_due(self, now: float) -> bool:
@@ -264,7 +300,7 @@ class Session:
 
     @property
     def _waiting(self) -> bool:
-        return not self._open or self.unanswered > 0 or self._trace_wanted
+        return not self._open or self.unanswered > 0 or self._trace_wanted or self._watch is not None
 
     def _check_silence(self, now: float) -> None:
         if not self._waiting or now < self._heard_at + self._timeout_s:
@@ -272,7 +308,8 @@ class Session:
         if self._open and self._outbox:
             tried = f"{self._outbox.timeouts} questions about frames were sent"
         else:
-            tried = f"{self._requests} {'trace' if self._open else 'hello'} requests were sent"
+            kind = "hello" if not self._open else "trace" if self._trace_wanted else "watch"
+            tried = f"{self._requests} {kind} requests were sent"
         received = self.statistics.bytes_received
         heard = f"{received} bytes came back in all" if received else "nothing came back"
         if received and not self.statistics.packets:

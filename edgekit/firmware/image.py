@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,47 @@ SCHEMA = 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FlashSettings:
+    """How esptool writes an image, in the words of esptool 5's options."""
+
+    mode: str = "keep"
+    freq: str = "keep"
+    size: str = "keep"
+    before: str = "default-reset"
+    after: str = "hard-reset"
+    stub: bool = True
+    """Whether esptool uploads its own loader, which is faster than the chip's."""
+    chip: str = ""
+    """The chip that the image is for, as esptool calls it; empty where the board file alone says so."""
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Return the size of the flash; None where it is kept or detected."""
+        number = self.size.removesuffix("KB").removesuffix("MB")
+        if not number.isdigit():
+            return None
+        return int(number) << (10 if self.size.endswith("KB") else 20)
+
+    def wrong_field(self) -> str | None:
+        """Return the name of a field whose value is not one of esptool's, and the value; None if all are."""
+        for name, pattern in _SETTINGS.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) or not pattern.fullmatch(value):
+                return f"{name} {str(value)[:40]!r}"
+        return None if isinstance(self.stub, bool) else f"stub {str(self.stub)[:40]!r}"
+
+
+_SETTINGS = {
+    "mode": re.compile("keep|qio|qout|dio|dout"),
+    "freq": re.compile("keep|[1-9][0-9]{1,2}m"),
+    "size": re.compile("keep|detect|256KB|512KB|(1|2|4|8|16|32|64|128)MB"),
+    "before": re.compile("default-reset|usb-reset|no-reset|no-reset-no-sync"),
+    "after": re.compile("hard-reset|soft-reset|no-reset|no-reset-stub|watchdog-reset"),
+    "chip": re.compile("|esp32[a-z0-9]{0,4}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +106,8 @@ class FirmwareImage:
     """What takes memory, by address; empty for a board whose file lists no regions."""
     parts: tuple[Part, ...] = ()
     """All files that go to flash, by offset, `path` among them; empty where `path` is all there is."""
+    flash_settings: FlashSettings | None = None
+    """How esptool writes it; None where the board needs nothing of the kind."""
 
     def save(self) -> None:
         """Write the record beside the image. Raises OutputError."""
@@ -133,6 +177,7 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
     values["path"] = folder / str(values["path"])
     values["sections"] = tuple(_section(path, entry) for entry in values["sections"])
     values["parts"] = tuple(_part(path, entry) for entry in values["parts"])
+    values["flash_settings"] = _flash_settings(path, fields.get("flash_settings"))
     return FirmwareImage(**values)
 
 
@@ -159,3 +204,13 @@ def _part(path: Path, entry: object) -> Part:
         } if is_safe(file) and _DIGEST.fullmatch(digest) and offset >= 0 and size >= 0:
             return Part(name, offset, path.parent / file, size, digest)
     raise ToolError(f"'{path}': parts is wrong", _HINT)
+
+
+def _flash_settings(path: Path, entry: object) -> FlashSettings | None:
+    if entry is None:
+        return None
+    if isinstance(entry, dict) and set(entry) == {key.name for key in dataclass_fields(FlashSettings)}:
+        settings = FlashSettings(**entry)
+        if settings.wrong_field() is None:
+            return settings
+    raise ToolError(f"'{path}': flash_settings is wrong", _HINT)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,8 @@ from edgekit import __version__, resources
 from edgekit.board import Board, Runtime
 from edgekit.errors import OutputError, ProjectError, ToolError, UsageError
 from edgekit.files import locked, write_whole
-from edgekit.firmware import manifest, mlperf_tiny
+from edgekit.firmware import camera as board_camera
+from edgekit.firmware import manifest, mlperf_tiny, partitions
 
 if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.generator import GeneratedModel
@@ -50,6 +51,8 @@ def assemble(
     *,
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
+    camera: bool = False,
+    external: Collection[str] = (),
 ) -> FirmwareProject:
     """Make the firmware project of a model for a board, in memory. Equal input gives equal bytes.
 
@@ -58,10 +61,13 @@ def assemble(
         board: decides the template, the kernels and the settings of the application.
         debug: compile with EK_TRACE, so that the firmware keeps a checksum of each step's output.
         mlperf: speak the MLPerf Tiny device protocol instead of edgekit's own, under this identity.
+        camera: the board's own camera as a second source of frames.
+        external: what lies in the board's external memory: of `frame buffers` and `arena`.
 
     Raises:
         UsageError: a debug build for a protocol that has no packet for the checksums, or for TensorFlow Lite
-            Micro, which does not keep every operator's output.
+            Micro, which does not keep every operator's output; or a camera for a board, a model or a
+            protocol without.
         ProjectError: the board names no kernel folder that has a kernel the model needs.
     """
     protocol = Protocol.EDGEKIT if mlperf is None else Protocol.MLPERF_TINY
@@ -76,7 +82,10 @@ def assemble(
                 "the MLPerf Tiny protocol cannot ask for the steps that a debug build records",
                 "leave out --debug, or use --protocol edgekit",
             )
+        if camera:
+            raise UsageError("the MLPerf Tiny protocol knows no camera", "leave out --camera")
         board = replace(board, serial=replace(board.serial, baud=mlperf_tiny.BAUD))
+    view = board_camera.view(board, model.contract) if camera else None
     templates = resources.firmware_templates()
     files = {f"model/{name}": content for name, content in model.files.items()}
     kernels: dict[str, str] = {}
@@ -87,7 +96,13 @@ def assemble(
     files |= _application(templates / "app", protocol)
     for folder in (*board.build.shared, board.build.template):
         files |= _tree(templates / folder, "")
-    files = _render(files, _context(board, debug, model, mlperf, files))
+    if camera:
+        files |= _tree(templates / "camera", "camera/")
+        files |= _tree(board_camera.folder(board), "")
+    context = _context(board, debug, model, mlperf, files)
+    context |= {"camera": view, "external": tuple(external), "kernel_folders": sorted(set(kernels.values()))}
+    context |= {"partitions": partitions.table(model, board) if partitions.wanted(board) else ()}
+    files = _render(files, context)
     for name in files:
         if not manifest.is_safe(name) or name == manifest.NAME:
             raise ProjectError(f"a firmware project cannot have a file named '{name}'")
@@ -99,7 +114,10 @@ def assemble(
         protocol=protocol,
         files=dict(sorted(files.items())),
         kernels=kernels,
-        manifest=manifest.to_json(_fields(model, board, debug, protocol, kernels, files)),
+        manifest=manifest.to_json(
+            _fields(model, board, debug, protocol, kernels, files)
+            | {"camera": camera, "external_memory": sorted(external)}
+        ),
     )
 
 

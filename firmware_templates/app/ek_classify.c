@@ -6,10 +6,15 @@
 #include <string.h>
 
 #include "ek_app.h"
+#include "ek_config.h"
 #include "ek_port.h"
 #include "model.h"
 
-static _Alignas(16) uint8_t arena[EK_MODEL_ARENA_BYTES];
+#ifndef EK_ARENA_ATTRIBUTE
+#define EK_ARENA_ATTRIBUTE /* in the memory where everything else is */
+#endif
+
+static _Alignas(16) uint8_t arena[EK_MODEL_ARENA_BYTES] EK_ARENA_ATTRIBUTE;
 
 /* Raw pixels become the model's int8 input by the contract's table; tensors are taken as they are.
  */

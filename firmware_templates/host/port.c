@@ -85,10 +85,11 @@ void ek_port_init(void) {
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Wait until a descriptor can be read, or written if `out` is one; -1 leaves that side out. */
-static void wait_for(int in, int out, bool *readable, bool *writable) {
+/* Wait until a descriptor can be read, or written if `out` is one; -1 leaves that side out. Without
+ * `patience` only look. */
+static void wait_for(int in, int out, bool patience, bool *readable, bool *writable) {
     struct pollfd lines[2] = {{.fd = in, .events = POLLIN}, {.fd = out, .events = POLLOUT}};
-    while (poll(lines, 2, -1) < 0) {
+    while (poll(lines, 2, patience ? -1 : 0) < 0) {
         if (errno != EINTR && errno != EAGAIN) {
             die("cannot wait for the serial line");
         }
@@ -121,8 +122,17 @@ size_t ek_port_read(uint8_t *data, size_t size) {
     }
     bool readable = false;
     bool writable = false;
-    wait_for(port.in, -1, &readable, &writable);
+    wait_for(port.in, -1, true, &readable, &writable);
     return readable ? receive(data, size) : 0;
+}
+
+bool host_port_pending(void) {
+    bool readable = false;
+    bool writable = false;
+    if (port.head == port.tail && !port.ended) {
+        wait_for(port.in, -1, false, &readable, &writable);
+    }
+    return readable || port.head < port.tail || port.ended;
 }
 
 /* Keep what arrives while the firmware is sending. */
@@ -140,7 +150,7 @@ void ek_port_write(const uint8_t *data, size_t size) {
         const bool room = !port.ended && port.tail - port.head < HELD_BYTES;
         bool readable = false;
         bool writable = false;
-        wait_for(room ? port.in : -1, port.out, &readable, &writable);
+        wait_for(room ? port.in : -1, port.out, true, &readable, &writable);
         if (readable) {
             hold();
         }

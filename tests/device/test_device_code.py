@@ -207,7 +207,9 @@ def test_a_frame_that_fails_its_check_is_forgotten(device: SimulatedDevice) -> N
         (b"\x02" + bytes(11), ErrorCode.BAD_LENGTH),
         (b"\x04\x00", ErrorCode.BAD_LENGTH),
         (b"\x00", ErrorCode.UNKNOWN_TYPE),
-        (b"\x05abc", ErrorCode.UNKNOWN_TYPE),
+        (b"\x06abc", ErrorCode.UNKNOWN_TYPE),
+        (b"\x05abc", ErrorCode.BAD_LENGTH),
+        (b"\x05" + bytes(8), ErrorCode.NO_CAMERA),
         (b"\x04", ErrorCode.NO_TRACE),
     ],
 )

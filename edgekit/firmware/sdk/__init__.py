@@ -6,11 +6,16 @@ Each module defines
 
 which finds the SDK (`sdk` is what the user named), runs its tools in or over the project's folder, and
 returns the image with everything that goes to flash as its `parts`. Without the SDK it raises a ToolError
-whose hint says exactly how to get it.
+whose hint says exactly how to get it. It may define
+
+    describe() -> str
+
+which finds the SDK in the usual places and says which one it is, or raises the same ToolError.
 """
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 
 from edgekit.board import Board
 from edgekit.errors import ProjectError
@@ -36,8 +41,21 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
         ToolError: the SDK is missing, of a version that was not tested, or its tools failed.
         DoesNotFitError: what was built is larger than the board's memory.
     """
+    image: FirmwareImage = _module(board).build(project_dir, found, board, sdk)
+    return image
+
+
+def describe(board: Board) -> str:
+    """Say in a few words which SDK the board would be built with.
+
+    Raises:
+        ToolError: there is none, or one of a version that was not tested.
+    """
+    module = _module(board)
+    return str(module.describe()) if hasattr(module, "describe") else "named with --sdk"
+
+
+def _module(board: Board) -> ModuleType:
     if board.build.sdk not in names():
         raise ProjectError(f"'{board.path}': there is no SDK '{board.build.sdk}'", ", ".join(names()))
-    module = importlib.import_module(f"edgekit.firmware.sdk.{board.build.sdk}")
-    image: FirmwareImage = module.build(project_dir, found, board, sdk)
-    return image
+    return importlib.import_module(f"edgekit.firmware.sdk.{board.build.sdk}")

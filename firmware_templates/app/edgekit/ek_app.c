@@ -9,6 +9,13 @@
 #include "ek_frame.h"
 #include "ek_port.h"
 #include "model.h"
+#ifdef EK_CAMERA
+#include "ek_watch.h"
+#endif
+
+#ifndef EK_FRAMES_ATTRIBUTE
+#define EK_FRAMES_ATTRIBUTE /* in the memory where everything else is */
+#endif
 
 #define PROTOCOL_VERSION 1u
 /* What the host may send beside chunks while the device computes: not part of the window it is
@@ -26,6 +33,7 @@ enum { /* host to device */
        CHUNK_PIXELS = 0x02,
        CHUNK_TENSOR = 0x03,
        TRACE_REQUEST = 0x04,
+       WATCH_REQUEST = 0x05,
        /* device to host */
        HELLO = 0x81,
        ACK = 0x82,
@@ -46,6 +54,7 @@ enum {
     UNKNOWN_FRAME = 9, /* asked for a frame of which nothing is here */
     NO_TRACE = 10,     /* not a debug build, or nothing has run yet */
     MODEL_FAILED = 11, /* the network cannot be started or run; offset says why */
+    NO_CAMERA = 12,    /* this firmware was built without one */
 };
 
 typedef struct {
@@ -76,7 +85,7 @@ static struct {
     bool traced;
     uint32_t trace[EK_MODEL_STEPS];
 #endif
-} app;
+} app EK_FRAMES_ATTRIBUTE;
 
 #ifdef EK_TRACE
 void ek_trace_step(uint32_t step, const int8_t *output, uint32_t size) {
@@ -118,10 +127,16 @@ static void send_field(uint8_t id, const void *data, uint8_t size) {
         (uint8_t)((uint32_t)(value) >> 16 & 0xFFu), (uint8_t)((uint32_t)(value) >> 24)
 
 #ifdef EK_TRACE
-#define FEATURES ((EK_MODEL_TABLES > 0 ? 1u : 0u) | 2u)
+#define TRACE_FEATURE 2u
 #else
-#define FEATURES (EK_MODEL_TABLES > 0 ? 1u : 0u)
+#define TRACE_FEATURE 0u
 #endif
+#ifdef EK_CAMERA
+#define CAMERA_FEATURE 4u
+#else
+#define CAMERA_FEATURE 0u
+#endif
+#define FEATURES ((EK_MODEL_TABLES > 0 ? 1u : 0u) | TRACE_FEATURE | CAMERA_FEATURE)
 
 static void send_hello(void) {
     /* Fields known at compile time, each id, size, value; then the heads of fields that follow. */
@@ -291,8 +306,25 @@ static void open_session(uint32_t session) {
             app.frames[i].missing = 0;
             app.answers[i].valid = false;
         }
+#ifdef EK_CAMERA
+        ek_watch_start(0, 0); /* nobody has asked for its pictures yet */
+#endif
     }
     send_hello();
+}
+
+/* Returns 0, or the code of the error to answer with. */
+static uint8_t take_watch(const uint8_t *body) {
+    if (app.session == 0) {
+        return NO_SESSION;
+    }
+#ifdef EK_CAMERA
+    ek_watch_start(ek_get_u32(body + 1), ek_get_u32(body + 5));
+    return 0;
+#else
+    (void)body;
+    return NO_CAMERA;
+#endif
 }
 
 static void take_packet(const uint8_t *body, size_t size) {
@@ -308,9 +340,11 @@ static void take_packet(const uint8_t *body, size_t size) {
         error = take_chunk(body, sequence, offset, (uint32_t)(size - EK_CHUNK_HEADER));
     } else if (type == TRACE_REQUEST && size == 1) {
         error = send_trace();
+    } else if (type == WATCH_REQUEST && size == 9) {
+        error = take_watch(body);
     } else if (type < HELLO) {
         /* Not for types above: an echo of the device's own packets could go round for ever. */
-        error = type >= HELLO_REQUEST && type <= TRACE_REQUEST ? BAD_LENGTH : UNKNOWN_TYPE;
+        error = type >= HELLO_REQUEST && type <= WATCH_REQUEST ? BAD_LENGTH : UNKNOWN_TYPE;
     }
     if (error != 0) {
         send_error(error, sequence, offset);
@@ -319,11 +353,20 @@ static void take_packet(const uint8_t *body, size_t size) {
 
 void ek_app_init(void) {
     memset(&app, 0, sizeof app);
+#ifdef EK_CAMERA
+    ek_watch_start(0, 0);
+#endif
     ek_port_init();
     send_hello();
 }
 
 void ek_app_poll(void) {
+#ifdef EK_CAMERA
+    /* What the host says goes first: it may want no more pictures. */
+    if (!ek_port_pending() && ek_watch_poll(&app.sender)) {
+        return;
+    }
+#endif
     uint8_t bytes[64];
     const size_t count = ek_port_read(bytes, sizeof bytes);
     for (size_t i = 0; i < count; i++) {

@@ -19,6 +19,10 @@
 #define WARMUP_RUNS 10
 #define FIRMWARE "ULPMark for tinyML Firmware V0.0.1"
 
+#ifndef EK_FRAMES_ATTRIBUTE
+#define EK_FRAMES_ATTRIBUTE /* in the memory where everything else is */
+#endif
+
 /* Part of a command; not terminated. */
 typedef struct {
     const char *text;
@@ -32,7 +36,7 @@ static struct {
     size_t size;                                    /* of the command so far */
     char command[COMMAND_CHARS];
     ek_text text;
-} app;
+} app EK_FRAMES_ATTRIBUTE;
 
 static void line(const char *string) {
     ek_put(&app.text, string);

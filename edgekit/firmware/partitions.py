@@ -1,0 +1,64 @@
+"""The partition table of a board whose flash has one, sized from the model.
+
+The format is ESP-IDF's (docs: Partition Tables). The table itself lies at 0x8000 and takes 0x1000 bytes; an
+application starts at a multiple of 64 KiB.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.board import Board
+from edgekit.errors import DoesNotFitError
+
+if TYPE_CHECKING:
+    from edgekit.codegen.generator import GeneratedModel
+    from edgekit.codegen.tflm import TflmModel
+
+SDK_BYTES = 768 * 1024
+"""Room for ESP-IDF, drivers, application and kernels: an allowance, not a measurement."""
+_UNIT = 0x10000
+_FIRST = 0x10000
+_STEP_BYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One line of the table; offset and size in bytes."""
+
+    name: str
+    kind: str
+    subtype: str
+    offset: int
+    size: int
+
+
+def wanted(board: Board) -> bool:
+    """Whether the board's flash has a partition table: its facts say how large the chip is."""
+    return "flash_chip_bytes" in board.build.facts
+
+
+def table(model: "GeneratedModel | TflmModel", board: Board) -> tuple[Partition, ...]:
+    """Return the partitions, by offset: settings of the SDK, and the application with the model inside.
+
+    The application gets what weights and steps need and an allowance for the rest, and a quarter more, so
+    that the next model of about the same size needs no other table.
+
+    Raises:
+        DoesNotFitError: the application would be larger than the board's file allows.
+    """
+    chip = board.build.facts["flash_chip_bytes"]
+    assert isinstance(chip, int)
+    needed = SDK_BYTES + model.weight_bytes + model.table_bytes + _STEP_BYTES * len(model.steps)
+    available = min(board.memory.flash_bytes, chip - _FIRST) // _UNIT * _UNIT
+    size = -(-(needed + needed // 4) // _UNIT) * _UNIT
+    if needed > available:
+        raise DoesNotFitError(
+            f"the application needs about {needed:,} bytes of flash, and a partition of '{board.id}' may "
+            f"have {available:,}",
+            "use fewer channels or layers, or a board with more flash",
+        )
+    return (
+        Partition("nvs", "data", "nvs", 0x9000, 0x6000),
+        Partition("phy_init", "data", "phy", 0xF000, 0x1000),
+        Partition("factory", "app", "factory", _FIRST, min(size, available)),
+    )
