@@ -25,6 +25,8 @@ from edgekit.errors import MissingExtraError, ModelError, ToolError, UsageError
 from edgekit.graph.ir import Graph
 
 _SLACK = 1 << 20
+_MOST = 1 << 30
+"""More than any board has: what a file from a stranger claims to need is not allocated unseen."""
 _TIMEOUT_S = 120.0
 _ALLOCATION = re.compile(r"Arena allocation (total|head|tail) (\d{1,12}) bytes")
 _PURPOSE = "the runtime tflm"
@@ -150,7 +152,7 @@ def _room(model: bytes, graph: Graph) -> int:
     A multiple of 16: what is used depends by a few bytes on how the arena's end is aligned.
     """
     activations = sum(tensor.size for tensor in graph.tensors if not tensor.is_constant)
-    return _SLACK + -(-2 * (len(model) + activations) // 16) * 16
+    return min(_SLACK + -(-2 * (len(model) + activations) // 16) * 16, _MOST)
 
 
 def _interpreter(model: bytes, arena_bytes: int) -> Any:

@@ -52,7 +52,7 @@ class TflmModel:
     npu: vela.Compiled | None
     steps: tuple[Step, ...] = ()
     """None: there are no calls of edgekit's own kernels."""
-    macs: int = 0
+    macs: None = None
     """Not counted."""
 
     @property

@@ -33,6 +33,7 @@ def test_generate_for_espressif(cli: Callable, saved: Callable, tmp_path: Path) 
     assert report["library"] == "esp-tflite-micro 1.4.0"
     assert "AddL2Normalization" in report["resolver"]
     assert report["npu"] is None
+    assert done.json["macs"] is None
     arena = report["arena"]
     assert arena["bytes"] >= arena["reference_bytes"] + arena["margin_bytes"] > arena["reference_bytes"] > 0
     assert "ESP-NN" in arena["margin_reason"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import small_models
 import tflm_models
+from tflite_builder import Value, build
 
 from edgekit import board, tflite_micro
 from edgekit.board import Board
@@ -77,6 +78,16 @@ def test_a_model_that_ends_the_interpreters_process() -> None:
     # Its kernel for FLOOR knows float alone, and says so only when it runs.
     data = tflm_models.one("FLOOR")
     with pytest.raises(ModelError, match=r"tflite-micro cannot run the model: .*FLOAT32"):
+        tflite_micro.measure(data, tflite.parse(data))
+
+
+def test_a_model_of_absurd_size_is_refused() -> None:
+    data = build(
+        "RELU",
+        inputs=[Value((1, 1 << 30), scales=(0.1,), zero_points=(0,))],
+        outputs=[Value((1, 1 << 30), scales=(0.1,), zero_points=(0,))],
+    )
+    with pytest.raises(ModelError, match=r"tflite-micro cannot run the model: .*failed to allocate"):
         tflite_micro.measure(data, tflite.parse(data))
 
 
