@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
-C_FILES = $(shell git ls-files '*.c' '*.h')
+C_FILES = $(shell git ls-files '*.c' '*.cc' '*.h')
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10

@@ -5,7 +5,7 @@ the reason.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,10 @@ class Inspection:
     peak: tuple[LiveTensor, ...]
     """What is in memory at the busiest step, the largest first."""
     budgets: tuple[Budget, ...]
+    tflm: Mapping[str, Mapping[str, Any]]
+    """By board, what TensorFlow Lite Micro makes of the model there, or why it cannot: `problem`."""
     problem: str
-    """Why edgekit cannot run the model; empty if it can."""
+    """Why edgekit's own C cannot run the model; empty if it can."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain data for JSON."""
@@ -81,14 +83,27 @@ class Inspection:
                 "tensors": [{"name": live.name, "bytes": live.bytes} for live in self.peak],
             },
             "boards": [budget.to_dict() for budget in self.budgets],
+            "tflm": {board_id: dict(report) for board_id, report in self.tflm.items()},
             "problem": self.problem or None,
         }
 
 
 def inspect(
-    graph: Graph, steps: Sequence[Step], plan: MemoryPlan, budgets: Sequence[Budget] = ()
+    graph: Graph,
+    steps: Sequence[Step],
+    plan: MemoryPlan,
+    budgets: Sequence[Budget] = (),
+    tflm: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Inspection:
-    """Return the figures of a model that has been lowered to `steps` and planned."""
+    """Return the figures of a model that has been lowered to `steps` and planned.
+
+    Args:
+        graph: the model.
+        steps: its kernel calls.
+        plan: their memory.
+        budgets: needs against boards.
+        tflm: reports of the runtime tflm, by board.
+    """
     layers = tuple(
         Layer(
             index=number,
@@ -110,16 +125,24 @@ def inspect(
         peak_step=plan.peak_step,
         peak=tuple(LiveTensor(s.name, s.size) for s in plan.alive(plan.peak_step)),
         budgets=tuple(budgets),
+        tflm=tflm or {},
         problem="",
     )
 
 
-def inspect_unsupported(graph: Graph, problem: str) -> Inspection:
-    """Return what can be said of a model that edgekit cannot run: its operators, shapes and constants.
+def inspect_unsupported(
+    graph: Graph,
+    problem: str,
+    budgets: Sequence[Budget] = (),
+    tflm: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Inspection:
+    """Return what can be said of a model that edgekit's C cannot run: its operators, shapes and constants.
 
     Args:
         graph: any readable model.
         problem: why it cannot be run, in a sentence.
+        budgets: needs against boards whose runtime can run it.
+        tflm: reports of the runtime tflm, by board.
     """
     layers = []
     for op in graph.ops:
@@ -144,7 +167,8 @@ def inspect_unsupported(graph: Graph, problem: str) -> Inspection:
         arena_bytes=None,
         peak_step=None,
         peak=(),
-        budgets=(),
+        budgets=tuple(budgets),
+        tflm=tflm or {},
         problem=problem,
     )
 
@@ -157,6 +181,7 @@ def _inspection(
     peak_step: int | None,
     peak: tuple[LiveTensor, ...],
     budgets: tuple[Budget, ...],
+    tflm: Mapping[str, Mapping[str, Any]],
     problem: str,
 ) -> Inspection:
     sources = [graph.tensor(index) for index in graph.inputs]
@@ -175,6 +200,7 @@ def _inspection(
         peak_step=peak_step,
         peak=peak,
         budgets=budgets,
+        tflm=tflm,
         problem=problem,
     )
 

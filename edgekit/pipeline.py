@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import board, contract, data, inspection, resources
-from edgekit.board import Board
-from edgekit.codegen import budget
+from edgekit.board import Board, Runtime
+from edgekit.codegen import budget, tflm
 from edgekit.codegen.budget import Budget
 from edgekit.codegen.generator import GeneratedModel, generate
+from edgekit.codegen.tflm import TflmModel
 from edgekit.contract import Color, Contract, Preprocess, Resize
 from edgekit.convert.recipe import preprocessing
 from edgekit.data import Dataset, camera
@@ -28,7 +29,7 @@ from edgekit.device.client import Device
 from edgekit.device.events import Note
 from edgekit.device.transport import SocketTransport, Transport
 from edgekit.emulator import RunningBoard, check_runnable
-from edgekit.errors import DeviceError, ModelError, UsageError
+from edgekit.errors import DeviceError, DoesNotFitError, ModelError, UsageError
 from edgekit.files import check_writable, write_whole
 from edgekit.firmware import arduino, build, mlperf_tiny, project
 from edgekit.firmware.image import FirmwareImage
@@ -110,19 +111,35 @@ def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
     return made if stated else replace(made, table=base.table)
 
 
-def generate_model(model: Model, target: Board) -> GeneratedModel:
-    """Turn a model into C for a board.
+def generate_model(model: Model, target: Board) -> GeneratedModel | TflmModel:
+    """Turn a model into C for a board and its runtime.
 
     Raises:
         UnsupportedOpError: listing every operator that cannot be run.
         DoesNotFitError: saying what is needed, what the board has and the largest tensors.
+        MissingExtraError: the runtime is tflm, and tflite-micro or Vela is not installed.
     """
     return _fitting(model, target)[0]
 
 
-def _fitting(model: Model, target: Board, camera: bool = False) -> tuple[GeneratedModel, Budget]:
-    generated = generate(model.graph, model.contract, folders=target.build.kernels)
+def _fitting(model: Model, target: Board, camera: bool = False) -> tuple[GeneratedModel | TflmModel, Budget]:
+    generated: GeneratedModel | TflmModel
+    if target.build.runtime is Runtime.TFLM:
+        _check_edges(model)
+        generated = tflm.generate(model.data, model.graph, model.contract, target)
+    else:
+        generated = generate(model.graph, model.contract, folders=target.build.kernels)
     return generated, budget.check(generated, model.graph, target, camera=camera)
+
+
+def _check_edges(model: Model) -> None:
+    """Refuse float32 or uint8 edges, which an interpreter on the device would see. Raises ModelError."""
+    whole = tflite.parse(model.data)
+    if (whole.inputs, whole.outputs) != (model.graph.inputs, model.graph.outputs):
+        raise ModelError(
+            f"'{model.path}' has an input or output that is not int8; the runtime tflm takes none",
+            "convert it again with int8 input and output, or use --runtime compiled",
+        )
 
 
 def generate_project(
@@ -133,7 +150,7 @@ def generate_project(
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
     camera: bool = False,
-) -> GeneratedModel:
+) -> GeneratedModel | TflmModel:
     """Write the firmware of a model for a board into the folder `out`; `camera` with its own camera."""
     generated, found = _fitting(model, target, camera)
     made = project.assemble(
@@ -155,6 +172,7 @@ def export_arduino(model: Model, path: Path, *, name: str) -> tuple[GeneratedMod
     check_writable(path)
     target = board.load(arduino.BOARD)
     generated = generate_model(model, target)
+    assert isinstance(generated, GeneratedModel)  # the board has no other runtime
     files = arduino.library(generated, project.assemble(generated, target), name)
     write_whole(path, arduino.pack(files, name))
     return generated, files
@@ -187,13 +205,24 @@ def inspect(path: Path, boards: Sequence[Board]) -> Inspection:
     Raises:
         ModelError: the file is no .tflite that can be read.
     """
-    graph = int8_core(tflite.read(path))
+    content = tflite.read_bytes(path)
+    graph = int8_core(tflite.parse_file(content, path))
+    budgets, reports = [], {}
+    for target in (one for one in boards if one.build.runtime is Runtime.TFLM):
+        try:
+            made = tflm.generate(content, graph, contract.of(graph), target)
+        except (ModelError, DoesNotFitError) as error:
+            reports[target.id] = {"problem": error.message}
+        else:
+            reports[target.id] = made.report()
+            budgets.append(budget.estimate(made, target))
     try:
         generated = generate(graph, contract.of(graph))
     except ModelError as error:
-        return inspection.inspect_unsupported(graph, error.message)
-    budgets = [budget.estimate(generated, target) for target in boards]
-    return inspection.inspect(graph, generated.steps, generated.plan, budgets)
+        return inspection.inspect_unsupported(graph, error.message, budgets, reports)
+    compiled = (one for one in boards if one.build.runtime is Runtime.COMPILED)
+    budgets += [budget.estimate(generated, target) for target in compiled]
+    return inspection.inspect(graph, generated.steps, generated.plan, budgets, reports)
 
 
 @contextmanager

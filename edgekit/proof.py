@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import __version__, data, ops
+from edgekit.board import Runtime
 from edgekit.contract import Contract
 from edgekit.device.client import Device
 from edgekit.errors import ProofError, UsageError
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
+from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
 
@@ -61,6 +63,21 @@ def random_frames(contract: Contract, count: int, seed: int) -> Frames:
     return generator.integers(-128, 128, shape, np.int8)
 
 
+def oracle_of(runtime: str, model: Model) -> Oracle | TfliteMicro:
+    """Return the reference for what a device says of its runtime.
+
+    LiteRT's reference kernels for edgekit's own C; tflite-micro's for TensorFlow Lite Micro, whose
+    FULLY_CONNECTED rounds twice where LiteRT's rounds once.
+
+    Raises:
+        MissingExtraError: the reference is not installed.
+        ModelError: it cannot run the model.
+    """
+    if runtime == Runtime.TFLM:
+        return TfliteMicro(model.data, model.graph)
+    return Oracle(model.data)
+
+
 def prove(
     device: Device,
     model: Model,
@@ -70,7 +87,7 @@ def prove(
     rows: NDArray[np.int8] | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
-    """Run every frame on the device and on the oracle and compare the rows.
+    """Run every frame on the device and on the oracle of its runtime and compare the rows.
 
     Args:
         device: open, its contract checked.
@@ -84,7 +101,7 @@ def prove(
     Raises:
         ProofError: names the first differing frame, the values, and the first differing step if traced.
     """
-    oracle = Oracle(model.data)
+    oracle = oracle_of(device.hello.runtime, model)
     expected_digest = hashlib.sha256()
     answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
     for number, scores in zip(range(len(frames)), answers, strict=True):
@@ -113,7 +130,7 @@ def prove(
 
 def _difference(
     model: Model,
-    oracle: Oracle,
+    oracle: Oracle | TfliteMicro,
     frames: Frames,
     number: int,
     expected: NDArray[np.int8],
@@ -126,6 +143,12 @@ def _difference(
         f"frame {number} of {len(frames)} differs: output {where} is {got[where]} on the device, "
         f"{expected[where]} in the oracle ({int((expected != got).sum())} of {expected.size} outputs differ)"
     )
+    if isinstance(oracle, TfliteMicro):
+        hint = (
+            "TensorFlow Lite Micro's kernels for this board compute something else than its reference "
+            "kernels; `edgekit flash --runtime compiled` is bit-exact where edgekit has kernels"
+        )
+        return ProofError(message, hint, details)
     checksums = traced(frames[number])
     if checksums is None:
         hint = (

@@ -15,7 +15,7 @@ from edgekit.bench.result import Bench, Method, SectionSize, StepCount
 from edgekit.board import Board, EmulatorKind, RegionKind
 from edgekit.codegen.generator import GeneratedModel
 from edgekit.emulator import batch, counter, qemu
-from edgekit.errors import ToolError
+from edgekit.errors import ToolError, UsageError
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
 from edgekit.percentiles import Percentiles, percentiles
@@ -78,6 +78,11 @@ def measure(
         DeviceError: the device does not answer, or its clock contradicts the count.
     """
     generated = pipeline.generate_model(model, board)
+    if not isinstance(generated, GeneratedModel):
+        raise UsageError(
+            f"the board '{board.id}' runs models in TensorFlow Lite Micro, whose steps cannot be counted",
+            "bench it with a board file whose runtime is compiled; `edgekit classify` shows times",
+        )
     image = pipeline.build_image(model, board, compiler=compiler)
     kind = board.emulator.kind if board.emulator is not None and port is None else None
     if kind is EmulatorKind.NONE:

@@ -1,6 +1,7 @@
 """Shows an inspection to a person."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from edgekit.cli._output import Output
 
@@ -8,6 +9,7 @@ if TYPE_CHECKING:
     from edgekit.inspection import Inspection
 
 _BAR = 24
+_CYCLES = "Vela's estimate, of the NPU's part alone; not a measurement"
 
 
 def render(output: Output, found: "Inspection") -> None:
@@ -17,7 +19,8 @@ def render(output: Output, found: "Inspection") -> None:
         f"{found.name}: {shape} {found.input_dtype} -> {list(found.output_shape)} {found.output_dtype}"
     )
     if found.problem:
-        output.text(f"edgekit cannot run it: {found.problem}")
+        whose = "edgekit's own C" if found.tflm else "edgekit"
+        output.text(f"{whose} cannot run it: {found.problem}")
     output.text(f"\n{'':3} {'operator':18} {'output':14} {'MACs':>12} {'weights':>9} {'live bytes':>10}")
     peak = max((layer.live_bytes for layer in found.layers), default=0)
     for layer in found.layers:
@@ -36,6 +39,11 @@ def render(output: Output, found: "Inspection") -> None:
         output.text(f"peak       step {found.peak_step}, made by:")
         for live in found.peak:
             output.text(f"             {live.bytes:10,} B  {live.name}")
+    for board_id, report in found.tflm.items():
+        output.text(f"\ntflm on {board_id}")
+        render_tflm(output, report)
+    if found.tflm:
+        output.text("")
     for budget in found.budgets:
         verdict = "fits" if budget.fits else "DOES NOT FIT"
         ram, flash = budget.ram, budget.flash
@@ -43,3 +51,32 @@ def render(output: Output, found: "Inspection") -> None:
             f"{budget.board_id:18} {verdict:13} RAM {ram.needed:,} of {ram.available:,} B, "
             f"flash {flash.needed:,} of {flash.available:,} B"
         )
+
+
+def render_tflm(output: Output, report: Mapping[str, Any]) -> None:
+    """Print what the runtime tflm makes of a model on one board."""
+    if "problem" in report:
+        output.text(f"  cannot run it: {report['problem']}")
+        return
+    arena, npu = report["arena"], report["npu"]
+    output.text(f"  library    {report['library']}, {report['verified']}")
+    output.text(f"  resolver   {', '.join(name.removeprefix('Add') for name in report['resolver'])}")
+    output.text(f"  model      {report['data']['bytes']:,} B in flash")
+    output.text(
+        f"  arena      {arena['bytes']:,} B = {arena['reference_bytes']:,} ({arena['measured_by']}) "
+        f"+ {arena['margin_bytes']:,} margin"
+    )
+    output.text(f"             margin: {arena['margin_reason']}")
+    if npu is not None:
+        _render_npu(output, npu)
+
+
+def _render_npu(output: Output, npu: Mapping[str, Any]) -> None:
+    for place, key in (("on NPU", "operators_on_npu"), ("on CPU", "operators_on_cpu")):
+        kinds = ", ".join(f"{kind} {count}" for kind, count in npu[key].items())
+        output.text(f"  {place}     {sum(npu[key].values())} {f'({kinds})' if kinds else ''}".rstrip())
+    for reason in npu["reasons"]:
+        output.text(f"             {reason}")
+    estimate = npu["estimate"]
+    output.text(f"  {npu['accelerator']} by {npu['version']}: SRAM {npu['sram_bytes']:,} B")
+    output.text(f"  estimate   {estimate['cycles']:,} cycles, {estimate['inference_ms']:.3f} ms ({_CYCLES})")

@@ -64,7 +64,7 @@ def command(output: Output, target: Path, count: int) -> None:
     with output.status("building"):  # the first time with ziglang, about a minute
         image = build.build(target / "firmware", board)
     output.text(
-        f"  {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, weights {made.weight_bytes:,} B; "
+        f"  {len(made.steps)} steps, arena {made.arena_bytes:,} B, weights {made.weight_bytes:,} B; "
         f"image {image.size_bytes:,} B by {image.compiler}"
     )
     output.talk("4/5 flash: the host board runs it as a process that speaks the serial protocol")

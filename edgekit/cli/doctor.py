@@ -12,6 +12,7 @@ from edgekit.errors import ProjectError
 # What each extra is for, and the package whose absence means that it is not installed.
 _EXTRAS = {
     "prove": ("ai_edge_litert", "prove a board against LiteRT's reference kernels"),
+    "tflm": ("tflite_micro", "run models in TensorFlow Lite Micro (--runtime tflm)"),
     "convert": ("onnx2tf", "quantise ONNX models"),
     "torch": ("torch", "quantise PyTorch models"),
     "camera": ("cv2", "classify what a camera of this machine sees"),

@@ -45,7 +45,9 @@ def command(
     """
     from edgekit import board as boards
     from edgekit import pipeline
+    from edgekit.cli._inspection import render_tflm
     from edgekit.codegen import budget
+    from edgekit.codegen.tflm import TflmModel
 
     opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
@@ -55,10 +57,15 @@ def command(
     mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
     made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
     external = budget.estimate(made, opened, camera=camera).moved
-    output.text(
-        f"{folder}: {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, "
-        f"weights {made.weight_bytes:,} B, {made.macs:,} MACs"
-    )
+    report = made.report() if isinstance(made, TflmModel) else None
+    if report is not None:
+        output.text(f"{folder}: TensorFlow Lite Micro")
+        render_tflm(output, report)
+    else:
+        output.text(
+            f"{folder}: {len(made.steps)} steps, arena {made.arena_bytes:,} B, "
+            f"weights {made.weight_bytes:,} B, {made.macs:,} MACs"
+        )
     if external:
         output.text(
             f"in the board's external memory, as the internal one is too small: {', '.join(external)}"
@@ -69,7 +76,7 @@ def command(
             "board": opened.id,
             "folder": str(folder),
             "steps": len(made.steps),
-            "arena_bytes": made.plan.arena_bytes,
+            "arena_bytes": made.arena_bytes,
             "weight_bytes": made.weight_bytes,
             "macs": made.macs,
             "model_digest": made.model_digest,
@@ -79,5 +86,6 @@ def command(
             "external_memory": list(external),
             "runtime": opened.build.runtime.value,
             "protocol": protocol,
+            "tflm": report,
         }
     )

@@ -11,9 +11,13 @@ from edgekit.cli._output import Output
 
 @make_command(short_help="Show a model's layers, work and memory, against the boards.")
 @click.option("--board", "board_ids", multiple=True, metavar="ID|FILE", help="Only against these boards.")
+@_options.runtime
 @click.argument("model", envvar="EDGEKIT_MODEL", type=_options.PATH)
-def command(output: Output, board_ids: tuple[str, ...], model: Path) -> None:
+def command(output: Output, board_ids: tuple[str, ...], runtime: str | None, model: Path) -> None:
     """Show operators, shapes, MACs, weights, memory over time, and the fit on boards.
+
+    With --runtime tflm also the arena that TensorFlow Lite Micro needs and, for a board with an NPU, what
+    Vela makes of the model.
 
     \b
     Example: edgekit inspect model.tflite --board host
@@ -23,6 +27,9 @@ def command(output: Output, board_ids: tuple[str, ...], model: Path) -> None:
     from edgekit.cli._inspection import render
 
     opened = [boards.load(name) for name in (board_ids or boards.list_ids())]
+    if runtime is not None and not board_ids:
+        opened = [board for board in opened if runtime in board.build.runtimes]
+    opened = [boards.choose(board, runtime=runtime) for board in opened]
     found = pipeline.inspect(model, opened)
     render(output, found)
     output.result(found.to_dict())

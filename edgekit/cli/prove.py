@@ -48,7 +48,8 @@ def command(
     timeout_s: float,
     **stated: Any,
 ) -> None:
-    """Compare a board with LiteRT's reference kernels on the same frames.
+    """Compare a board with the reference kernels on the same frames: LiteRT's, or, where its firmware says
+    that its runtime is tflm, tflite-micro's.
 
     Prints a certificate, or fails (exit 12) naming the first differing frame and, where a debug build
     can be asked, the first differing step.

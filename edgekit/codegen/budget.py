@@ -10,11 +10,14 @@ from typing import Any
 
 from edgekit.board import Board
 from edgekit.codegen.generator import GeneratedModel
+from edgekit.codegen.tflm import TflmModel
 from edgekit.errors import DoesNotFitError
 from edgekit.graph.ir import Graph
 
 ENGINE_FLASH_BYTES = 24 * 1024
 """Application, protocol, port and kernels: the reference kernels at -O2 on a Cortex-M take less."""
+TFLM_FLASH_BYTES = 48 * 1024
+"""TensorFlow Lite Micro's interpreter and a few kernels: what no build of it goes below."""
 APPLICATION_RAM_BYTES = 2 * 1024
 """The application's own state beside its buffers."""
 CALL_FLASH_BYTES = 128
@@ -105,7 +108,7 @@ class Budget:
         } | ({} if self.external is None else {"external_ram": self.external.to_dict()})
 
 
-def estimate(generated: GeneratedModel, board: Board, *, camera: bool = False) -> Budget:
+def estimate(generated: GeneratedModel | TflmModel, board: Board, *, camera: bool = False) -> Budget:
     """Return what the model needs on the board, in bytes.
 
     Where internal memory is too small and the board has PSRAM (`psram_bytes` of its facts), frame buffers
@@ -118,7 +121,7 @@ def estimate(generated: GeneratedModel, board: Board, *, camera: bool = False) -
     # Beside each frame the application keeps its answer, and a byte for each piece that has arrived.
     beside = generated.contract.classes + -(-frame // _PIECE_BYTES)
     ram: tuple[Part, ...] = (
-        Part("arena", generated.plan.arena_bytes),
+        Part("arena", generated.arena_bytes),
         Part("frame buffers", (buffers + camera) * frame),
         Part("receive window", board.build.rx_window_bytes),
         Part("application", APPLICATION_RAM_BYTES + buffers * beside),
@@ -137,6 +140,7 @@ def estimate(generated: GeneratedModel, board: Board, *, camera: bool = False) -
         Part("tables", generated.table_bytes),
         Part("steps", CALL_FLASH_BYTES * len(generated.steps)),
         Part("code", ENGINE_FLASH_BYTES),
+        Part("interpreter", TFLM_FLASH_BYTES if isinstance(generated, TflmModel) else 0),
     )
     return Budget(
         board.id,
@@ -157,15 +161,16 @@ def _move(parts: tuple[Part, ...], available: int) -> tuple[tuple[Part, ...], tu
     return parts, moved
 
 
-def check(generated: GeneratedModel, graph: Graph, board: Board, *, camera: bool = False) -> Budget:
+def check(
+    generated: GeneratedModel | TflmModel, graph: Graph, board: Board, *, camera: bool = False
+) -> Budget:
     """Return the estimate if the model fits.
 
     Raises:
         DoesNotFitError: naming what is needed, what the board has, and the three largest tensors.
     """
     budget = estimate(generated, board, camera=camera)
-    plan = generated.plan
-    activations = [Part(storage.name, storage.size) for storage in plan.alive(plan.peak_step)]
+    activations = _activations(generated, graph)
     constants = [Part(tensor.name, tensor.size) for tensor in graph.tensors if tensor.is_constant]
     for need in budget.needs:
         tensors = constants if need.memory == "flash" else activations
@@ -178,6 +183,14 @@ def check(generated: GeneratedModel, graph: Graph, board: Board, *, camera: bool
                 "`edgekit inspect MODEL` shows each layer",
             )
     return budget
+
+
+def _activations(generated: GeneratedModel | TflmModel, graph: Graph) -> list[Part]:
+    """Return what is in memory at the busiest step; all activations where no plan says which."""
+    if isinstance(generated, TflmModel):
+        return [Part(tensor.name, tensor.size) for tensor in graph.tensors if not tensor.is_constant]
+    plan = generated.plan
+    return [Part(storage.name, storage.size) for storage in plan.alive(plan.peak_step)]
 
 
 def _largest(parts: Iterable[Part]) -> str:

@@ -43,6 +43,16 @@ class GeneratedModel:
     """The table that turns pixels into int8; 0 where it is the identity or there are no pixels."""
     macs: int
 
+    @property
+    def arena_bytes(self) -> int:
+        """What the firmware reserves for input, output, scratch and activations."""
+        return self.plan.arena_bytes
+
+    @property
+    def tensor_offsets(self) -> Mapping[int, int]:
+        """Where each activation lies in the arena, by the tensor's index."""
+        return self.plan.offsets
+
 
 def generate(
     graph: Graph, contract: Contract, *, name: str = "ek_model", folders: Sequence[str] = (PORTABLE,)
@@ -68,7 +78,7 @@ def render(
     """Write the C of a graph that has been lowered to `steps`; see `generate`."""
     prefix = c_source.identifier(name)
     memory = plan(graph, steps)
-    table = _table(contract)
+    table = model_tables(contract)
     identity = table == IDENTITY_TABLE
     digests = {"digest": model_digest(graph), "contract_digest": contract.digest()}
     arrays = [
@@ -97,7 +107,7 @@ def _array(name: str, values: NDArray[np.generic]) -> str:
     return c_source.array(name, values, qualifier="")
 
 
-def _table(contract: Contract) -> bytes:
+def model_tables(contract: Contract) -> bytes:
     """Return one table where all channels have the same one, else one per channel; empty without pixels."""
     table = contract.table or b""
     first = table[:_TABLE_BYTES]
@@ -117,6 +127,13 @@ def _layout(graph: Graph, contract: Contract, memory: MemoryPlan, table: bytes) 
         "INPUT_SHAPE": c_source.braces(shape),
         "INPUT_CHANNELS": f"{shape[-1]}u",
         "STEPS": f"{memory.steps}u",
+        **table_lines(table),
+    }
+
+
+def table_lines(table: bytes) -> dict[str, str]:
+    """Return what model.h defines of the contract's tables."""
+    return {
         "TABLES": str(len(table) // _TABLE_BYTES),
         "TABLE_IDENTITY": str(int(table == IDENTITY_TABLE)),
     }

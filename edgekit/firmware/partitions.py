@@ -12,6 +12,7 @@ from edgekit.errors import DoesNotFitError
 
 if TYPE_CHECKING:
     from edgekit.codegen.generator import GeneratedModel
+    from edgekit.codegen.tflm import TflmModel
 
 SDK_BYTES = 768 * 1024
 """Room for ESP-IDF, drivers, application and kernels: an allowance, not a measurement."""
@@ -36,7 +37,7 @@ def wanted(board: Board) -> bool:
     return "flash_chip_bytes" in board.build.facts
 
 
-def table(model: "GeneratedModel", board: Board) -> tuple[Partition, ...]:
+def table(model: "GeneratedModel | TflmModel", board: Board) -> tuple[Partition, ...]:
     """Return the partitions, by offset: settings of the SDK, and the application with the model inside.
 
     The application gets what weights and steps need and an allowance for the rest, and a quarter more, so

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit import __version__, resources
-from edgekit.board import Board
+from edgekit.board import Board, Runtime
 from edgekit.errors import OutputError, ProjectError, ToolError, UsageError
 from edgekit.files import locked, write_whole
 from edgekit.firmware import camera as board_camera
@@ -17,6 +17,7 @@ from edgekit.firmware import manifest, mlperf_tiny, partitions
 
 if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.generator import GeneratedModel
+    from edgekit.codegen.tflm import TflmModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
 _C_SUFFIXES = (".c", ".h")
@@ -45,7 +46,7 @@ class FirmwareProject:
 
 
 def assemble(
-    model: "GeneratedModel",
+    model: "GeneratedModel | TflmModel",
     board: Board,
     *,
     debug: bool = False,
@@ -64,11 +65,17 @@ def assemble(
         external: what lies in the board's external memory: of `frame buffers` and `arena`.
 
     Raises:
-        UsageError: a debug build for a protocol that has no packet for the checksums, or a camera for a
-            board, a model or a protocol without.
+        UsageError: a debug build for a protocol that has no packet for the checksums, or for TensorFlow Lite
+            Micro, which does not keep every operator's output; or a camera for a board, a model or a
+            protocol without.
         ProjectError: the board names no kernel folder that has a kernel the model needs.
     """
     protocol = Protocol.EDGEKIT if mlperf is None else Protocol.MLPERF_TINY
+    if debug and board.build.runtime is Runtime.TFLM:
+        raise UsageError(
+            "the runtime tflm cannot record the output of every step",
+            "leave out --debug, or use --runtime compiled",
+        )
     if mlperf is not None:
         if debug:
             raise UsageError(
@@ -81,8 +88,11 @@ def assemble(
     view = board_camera.view(board, model.contract) if camera else None
     templates = resources.firmware_templates()
     files = {f"model/{name}": content for name, content in model.files.items()}
-    kernels, runtime = _runtime(templates / "runtime", board, {s.kernel for s in model.steps if s.kernel})
-    files |= runtime
+    kernels: dict[str, str] = {}
+    if board.build.runtime is Runtime.COMPILED:
+        needed = {step.kernel for step in model.steps if step.kernel}
+        kernels, runtime = _runtime(templates / "runtime", board, needed)
+        files |= runtime
     files |= _application(templates / "app", protocol)
     for folder in (*board.build.shared, board.build.template):
         files |= _tree(templates / folder, "")
@@ -190,7 +200,7 @@ def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
 def _context(
     board: Board,
     debug: bool,
-    model: "GeneratedModel",
+    model: "GeneratedModel | TflmModel",
     mlperf: mlperf_tiny.Identity | None,
     files: Iterable[str],
 ) -> dict[str, Any]:
@@ -199,7 +209,7 @@ def _context(
     context = {
         "board": board,
         "version": __version__,
-        "sources": sorted(name for name in names if name.endswith(".c")),
+        "sources": sorted(name for name in names if name.endswith((".c", ".cc"))),
         "include_folders": include_folders(names),
         "defines": defines(debug),
     }
@@ -231,14 +241,17 @@ def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str,
 
 
 def _fields(
-    model: "GeneratedModel",
+    model: "GeneratedModel | TflmModel",
     board: Board,
     debug: bool,
     protocol: Protocol,
     kernels: Mapping[str, str],
     files: Mapping[str, bytes],
 ) -> dict[str, Any]:
-    return {
+    from edgekit.codegen.tflm import TflmModel
+
+    of_runtime = {"tflm": model.report()} if isinstance(model, TflmModel) else {}
+    return of_runtime | {
         "edgekit": __version__,
         "board": board.id,
         "runtime": board.build.runtime.value,
@@ -247,11 +260,11 @@ def _fields(
         "model_digest": model.model_digest,
         "contract_digest": model.contract_digest,
         "memory": {
-            "arena_bytes": model.plan.arena_bytes,
+            "arena_bytes": model.arena_bytes,
             "weight_bytes": model.weight_bytes,
             "frame_buffer_bytes": board.build.frame_buffers * model.contract.input_bytes,
             "stack_reserve_bytes": board.build.stack_reserve_bytes,
-            "tensor_offsets": {str(index): offset for index, offset in model.plan.offsets.items()},
+            "tensor_offsets": {str(index): offset for index, offset in model.tensor_offsets.items()},
         },
         "macs": model.macs,
         "steps": [{"kind": step.kind, "kernel": step.kernel} for step in model.steps],

@@ -1,12 +1,13 @@
 """The generated C of small graphs, byte for byte. After a wanted change: pytest --update-golden."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 import small_models
 
-from edgekit import __version__, contract
+from edgekit import __version__, board, contract
+from edgekit.codegen import tflm
 from edgekit.codegen.generator import generate
 from edgekit.contract import Color, Preprocess, Resize
 from edgekit.graph import tflite
@@ -34,7 +35,20 @@ def test_generated_c(
     pytestconfig: pytest.Config,
 ) -> None:
     graph = tflite.parse(model())
-    for name, content in generate(graph, agree(graph)).files.items():
+    check(case, generate(graph, agree(graph)).files, pytestconfig)
+
+
+def test_generated_cpp(pytestconfig: pytest.Config) -> None:
+    data = small_models.classifier()
+    graph = tflite.parse(data)
+    target = board.choose(board.load("esp32s3_eye"), runtime="tflm")
+    files = tflm.generate(data, graph, normalised(graph), target).files
+    # model.h has the arena as measured by the installed tflite-micro, and model_data.c the file itself.
+    check("tflm", {"model.cc": files["model.cc"]}, pytestconfig)
+
+
+def check(case: str, files: Mapping[str, bytes], pytestconfig: pytest.Config) -> None:
+    for name, content in files.items():
         # A new version of edgekit changes one comment and nothing else.
         content = content.replace(f"edgekit {__version__};".encode(), b"edgekit VERSION;")
         path = HERE / case / name

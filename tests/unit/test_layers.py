@@ -13,7 +13,7 @@ LAYERS = (
     {"resources", "process", "files", "toml_table", "json_object"},
     {"graph"},
     {"contract"},
-    {"ops", "board", "settings", "data", "oracle", "toolchain"},
+    {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
     {"kernels"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
     {"pipeline", "quantization"},
@@ -24,6 +24,7 @@ LAYERS = (
 # Results that one stage hands to another: the only imports inside the stages' layer.
 RESULT_TYPES = {
     ("firmware", "edgekit.codegen.generator"): {"GeneratedModel"},
+    ("firmware", "edgekit.codegen.tflm"): {"TflmModel"},
     ("flash", "edgekit.firmware.image"): {"FirmwareImage", "FlashSettings", "Part"},
     # A bootloader that talks over the serial port is talked to over the transports that devices have.
     ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},
@@ -46,6 +47,7 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"cli"},
     "ai_edge_litert": {"oracle"},
+    "tflite_micro": {"tflite_micro"},
     "subprocess": {"process", "emulator"},
     # It is GPL: it is run as a program, and never imported.
     "esptool": set(),
