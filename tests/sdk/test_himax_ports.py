@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import jinja2
 import pytest
 from sdk.conftest import declarations
 
-from edgekit import board, process
+from edgekit import board, process, resources
 from edgekit.errors import DoesNotFitError
 from edgekit.firmware import layout, mlperf_tiny
 from edgekit.firmware.build import LANGUAGE
@@ -90,3 +91,24 @@ def test_the_mlperf_tiny_protocol_has_its_own_baud_rate(write: Callable[..., Pat
     for name in ("grove_vision_ai", "grove_vision_ai_v2"):
         port = (write(tmp_path / name, name, mlperf=mlperf_tiny.Identity("ic01")) / "port.c").read_text()
         assert f"#define BAUD {mlperf_tiny.BAUD}u" in port
+
+
+@pytest.mark.parametrize(
+    ("runtime", "library", "kernels"),
+    [(board.Runtime.COMPILED, "", "0"), (board.Runtime.TFLM, "tflmtag2412_u55tag2411", "1")],
+)
+def test_the_v2s_makefile_fragment_names_the_library_of_its_runtime(
+    tmp_path: Path, runtime: board.Runtime, library: str, kernels: str
+) -> None:
+    target = board.load("grove_vision_ai_v2")
+    target = replace(target, build=replace(target.build, runtime=runtime))
+    template = resources.firmware_templates() / "himax_we2" / "edgekit.mk.j2"
+    sources = ["main.c", "model/model.cc", "model/model_data.c", "runtime/src/ref/ek_x.c"]
+    text = jinja2.Template(template.read_text(), undefined=jinja2.StrictUndefined).render(
+        board=target, version="0", sources=sources, include_folders=(".", "app", "model"), defines=()
+    )
+    makefile = tmp_path / "makefile"
+    show = "@echo '$(LIB_SEL)/$(LIB_CMSIS_NN_ENALBE)/$(SCENARIO_APP_SUPPORT_LIST)'"
+    makefile.write_text(f"APP_TYPE = e\nLIB_CMSIS_NN_ENALBE = 1\n{text}\nall: ; {show}\n")
+    said = process.run(["make", "-s", "-f", str(makefile)]).strip()
+    assert said == f"{library}/{kernels}/e e/app e/model e/runtime/src/ref"

@@ -26,8 +26,17 @@ _HOW_TO_GET_COMPILER = (
 # Where the SDK's makefile puts what it makes: board, version, toolchain and core are fixed there.
 _OUT = "obj_socket_24/gnu_arcem9d_wei_r16"
 _ELF = "WEI_FW_gnu_arcem9d_wei_r16.elf"
-_CORE_FLAGS = ("-mcpu=", "-mlittle-endian", "-mcode-density", "-mdiv-rem", "-mswap", "-mnorm")
-_CORE_FLAGS += ("-mmpy-option=", "-mbarrel-shifter", "-mfpu=")
+_CORE_FLAGS = (
+    "-mcpu=",
+    "-mlittle-endian",
+    "-mcode-density",
+    "-mdiv-rem",
+    "-mswap",
+    "-mnorm",
+    "-mmpy-option=",
+    "-mbarrel-shifter",
+    "-mfpu=",
+)
 
 
 def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) -> FirmwareImage:

@@ -99,7 +99,8 @@ static uint64_t ticks(const uint64_t *script, size_t readings) {
 
 static void check_ring(void) {
     static uint8_t got[EK_RX_WINDOW + 8];
-    for (size_t i = 0; i < EK_RX_WINDOW + 5u; i++) { /* more than it may hold: the rest is dropped */
+    /* More than it may hold: the rest is dropped. */
+    for (size_t i = 0; i < EK_RX_WINDOW + 5u; i++) {
         receive((uint8_t)(i * 7u));
         if (i % 100 == 0) {
             interrupt_without_byte();

@@ -81,7 +81,8 @@ static uint64_t ticks(const reading *script, size_t readings) {
 
 static void check_ring(void) {
     static uint8_t got[EK_RX_WINDOW + 8];
-    for (size_t i = 0; i < EK_RX_WINDOW + 5u; i++) { /* more than it may hold: the rest is dropped */
+    /* More than it may hold: the rest is dropped. */
+    for (size_t i = 0; i < EK_RX_WINDOW + 5u; i++) {
         receive((uint8_t)(i * 7u));
     }
     assert(ek_port_read(got, 3) == 3);
