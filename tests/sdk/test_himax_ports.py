@@ -13,10 +13,10 @@ import jinja2
 import pytest
 from sdk.conftest import declarations
 
-from edgekit import board, process, resources
+from edgekit import board, process, resources, toolchain
 from edgekit.errors import DoesNotFitError
 from edgekit.firmware import layout, mlperf_tiny
-from edgekit.firmware.build import LANGUAGE
+from edgekit.firmware.build import LANGUAGE, WARNINGS
 
 Link = Callable[..., Path]
 
@@ -93,6 +93,17 @@ def test_the_mlperf_tiny_protocol_has_its_own_baud_rate(write: Callable[..., Pat
         assert f"#define BAUD {mlperf_tiny.BAUD}u" in port
 
 
+def render(name: str, runtime: board.Runtime) -> str:
+    """Return a template of the V2 as it is filled in for a runtime, whatever the model."""
+    target = board.load("grove_vision_ai_v2")
+    target = replace(target, build=replace(target.build, runtime=runtime))
+    template = resources.firmware_templates() / "himax_we2" / name
+    sources = ["main.c", "model/model.cc", "model/model_data.c", "runtime/src/ref/ek_x.c"]
+    return jinja2.Template(template.read_text(), undefined=jinja2.StrictUndefined).render(
+        board=target, version="0", sources=sources, include_folders=(".", "app", "model"), defines=()
+    )
+
+
 @pytest.mark.parametrize(
     ("runtime", "library", "kernels"),
     [(board.Runtime.COMPILED, "", "0"), (board.Runtime.TFLM, "tflmtag2412_u55tag2411", "1")],
@@ -100,15 +111,28 @@ def test_the_mlperf_tiny_protocol_has_its_own_baud_rate(write: Callable[..., Pat
 def test_the_v2s_makefile_fragment_names_the_library_of_its_runtime(
     tmp_path: Path, runtime: board.Runtime, library: str, kernels: str
 ) -> None:
-    target = board.load("grove_vision_ai_v2")
-    target = replace(target, build=replace(target.build, runtime=runtime))
-    template = resources.firmware_templates() / "himax_we2" / "edgekit.mk.j2"
-    sources = ["main.c", "model/model.cc", "model/model_data.c", "runtime/src/ref/ek_x.c"]
-    text = jinja2.Template(template.read_text(), undefined=jinja2.StrictUndefined).render(
-        board=target, version="0", sources=sources, include_folders=(".", "app", "model"), defines=()
-    )
     makefile = tmp_path / "makefile"
     show = "@echo '$(LIB_SEL)/$(LIB_CMSIS_NN_ENALBE)/$(SCENARIO_APP_SUPPORT_LIST)'"
-    makefile.write_text(f"APP_TYPE = e\nLIB_CMSIS_NN_ENALBE = 1\n{text}\nall: ; {show}\n")
+    fragment = render("edgekit.mk.j2", runtime)
+    makefile.write_text(f"APP_TYPE = e\nLIB_CMSIS_NN_ENALBE = 1\n{fragment}\nall: ; {show}\n")
     said = process.run(["make", "-s", "-f", str(makefile)]).strip()
     assert said == f"{library}/{kernels}/e e/app e/model e/runtime/src/ref"
+
+
+def test_the_v2_starts_its_npu_where_something_runs_on_it(tmp_path: Path) -> None:
+    target = board.load("grove_vision_ai_v2")
+    compiler = toolchain.find(target.soc.isa, target.build.compilers)
+    folders = (declarations(target), resources.firmware_templates() / "app")
+    for runtime in board.Runtime:
+        text = render("main.c.j2", runtime)
+        assert ("ethosu_init(" in text) == (runtime is board.Runtime.TFLM)
+        assert text.startswith("/* The SDK")
+        (tmp_path / "main.c").write_text(text)
+        command = [
+            *compiler.command,
+            *LANGUAGE,
+            *WARNINGS,
+            *target.build.cflags,
+            *(f"-I{f}" for f in folders),
+        ]
+        process.run([*command, "-c", str(tmp_path / "main.c"), "-o", str(tmp_path / "main.o")])
