@@ -63,7 +63,7 @@ class MemoryPlan:
     @property
     def largest_live(self) -> int:
         """The largest sum of what is alive at one step, as if nothing could overlap."""
-        return max((self.live_bytes(step) for step in range(self.steps)), default=0)
+        return self.live_bytes(self.peak_step)
 
     def alive(self, step: int) -> tuple[Storage, ...]:
         """Return everything whose content matters during `step`, the largest first."""
@@ -77,7 +77,12 @@ class MemoryPlan:
 
     @property
     def peak_step(self) -> int:
-        """The first step that needs the most memory, its overlaps counted."""
+        """The first step with the largest sum of what is alive, as if nothing could overlap."""
+        return max(range(self.steps), key=self.live_bytes) if self.steps else 0
+
+    @property
+    def bottleneck_step(self) -> int:
+        """The first step that needs the most memory with its overlaps: what the arena cannot go below."""
         return self.needs.index(self.lower_bound) if self.needs else 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.ops import _checks
+from edgekit.ops._overlap import dense_distance
 from edgekit.ops.step import Constant, Param, Step
 
 _LEFT_SHIFT = 20
@@ -41,6 +42,7 @@ def lower(graph: Graph, op: Op) -> Step:
         params=params,
         inputs=tuple(tensor.index for tensor in activations),
         output=target.index,
+        overlaps=tuple(dense_distance(tensor.shape, target.elements) for tensor in activations),
     )
 
 

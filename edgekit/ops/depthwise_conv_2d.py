@@ -4,7 +4,8 @@ from edgekit.errors import ModelError
 from edgekit.graph.ir import Graph, Op
 from edgekit.graph.rewrite import covered
 from edgekit.ops import _checks
-from edgekit.ops._convolution import convolution, parameters
+from edgekit.ops._convolution import Convolution, convolution, parameters
+from edgekit.ops._overlap import Image, last_group, window_distance
 from edgekit.ops.step import Step
 
 
@@ -26,6 +27,14 @@ def lower(graph: Graph, op: Op) -> Step:
         ),
         inputs=(found.source.index,),
         output=found.target.index,
+        overlaps=(_overlap(found, channels, outputs),),
         scratch_bytes=taps * channels if found.geometry.leaves_image else 0,
         macs=found.target.elements * taps,
     )
+
+
+def _overlap(found: Convolution, channels: int, outputs: int) -> int | None:
+    """A pixel at a time: four channels, then one; one output at a time with a depth multiplier."""
+    in_one = outputs == channels and channels == last_group(channels)
+    partial = None if in_one else outputs - channels
+    return window_distance(found.geometry, Image(found.source.shape[0], channels, outputs, partial=partial))

@@ -10,6 +10,7 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
+from edgekit.ops._overlap import mean_distance
 from edgekit.ops.step import Step
 
 _MAX_COUNT = 1 << 22
@@ -40,15 +41,16 @@ def lower(graph: Graph, op: Op) -> Step:
     multiplier, shift = fixed_point.mean_multiplier(real, count)
     if not -31 <= shift <= 30:
         raise UnsupportedOpError(f"its scales are out of range: {quantization.scale} to {out.scale}")
+    outer, inner = math.prod(sizes[:first]), math.prod(sizes[last:])
     return Step(
         ops=(op.index,),
         kind=op.kind,
         kernel="ek_mean_s8",
         params_type="ek_mean_params",
         params={
-            "outer": math.prod(sizes[:first]),
+            "outer": outer,
             "reduced": count,
-            "inner": math.prod(sizes[last:]),
+            "inner": inner,
             "bias": -count * quantization.zero_point,
             "multiplier": multiplier,
             "shift": shift,
@@ -56,6 +58,7 @@ def lower(graph: Graph, op: Op) -> Step:
         },
         inputs=(source.index,),
         output=target.index,
+        overlaps=(mean_distance(outer, count, inner),),
     )
 
 

@@ -6,6 +6,7 @@ A PAD in front of a convolution never comes here: `edgekit.graph.rewrite` folds 
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
+from edgekit.ops._overlap import pad_distance
 from edgekit.ops.step import Param, Step
 
 _RANK = 4
@@ -37,6 +38,7 @@ def lower(graph: Graph, op: Op) -> Step:
     ):
         for i, value in enumerate([filler] * missing + list(values)):
             params[f"{name}_{i}"] = value
+    distance = pad_distance([1] * missing + list(source.shape), [0] * missing + before, [0] * missing + after)
     params["value"] = out.zero_point
     return Step(
         ops=(op.index,),
@@ -46,4 +48,5 @@ def lower(graph: Graph, op: Op) -> Step:
         params=params,
         inputs=(source.index,),
         output=target.index,
+        overlaps=(distance,),
     )

@@ -61,12 +61,19 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
         "params->stride_width - params->pad_left + 1",
         "",
     ),
-    "conv reads one byte late": ("ek_conv_2d_s8", models.conv_2d, "patch1[i]", "patch1[i + 1]", ""),
+    "conv reads one byte late": ("ek_conv_2d_s8", models.conv_2d, "*second++", "*++second", ""),
+    "conv adds more products than a pair has room for": (
+        "ek_conv_2d_s8",
+        models.deep_conv_2d,
+        "EK_PAIR_BLOCK",
+        "(EK_PAIR_BLOCK * 4)",
+        "",
+    ),
     "conv reads words at odd places": (
         "ek_conv_2d_s8",
         models.conv_2d,
-        "= patch0[i]",
-        "= broken_read(patch0 + i)",
+        "ek_pair_of(first[0]",
+        "ek_pair_of(broken_read(first)",
         MISALIGNED,
     ),
     "conv is off by one in its output's zero point": (

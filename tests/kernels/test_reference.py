@@ -38,6 +38,29 @@ def test_kernel_equals_reference(kind: str, tmp_path: Path) -> None:
     assert runner.compare(cases, tmp_path) == []
 
 
+def test_convolution_without_wide_products_equals_reference(tmp_path: Path) -> None:
+    """The way that cores take which cannot add 64-bit products at once."""
+    rng = np.random.default_rng(15)
+    cases = [runner.case(models.conv_2d(rng), rng) for _ in range(150)]
+    source = (runner.RUNTIME / "src" / "ref" / "ek_conv_2d_s8.c").read_text()
+    narrow = f"#define EK_PAIR_WIDE 0\n{source}"
+    assert runner.compare(cases, tmp_path, {"ek_conv_2d_s8": narrow}) == []
+
+
+@pytest.mark.parametrize("low", [-128, 127])
+def test_the_largest_sums_of_a_convolution_equal_reference(low: int, tmp_path: Path) -> None:
+    """All products as large as they can be: the sums of a pair must not run into each other."""
+    rng = np.random.default_rng(16)
+    cases = []
+    for _ in range(60):
+        case = runner.case(models.deep_conv_2d(rng), rng)
+        case.frames.append([np.full_like(case.frames[0][0], low)])
+        case.frames.append([np.full_like(case.frames[0][0], low)])
+        case.frames[-1][0][:, :, 1:] = -1 - low
+        cases.append(case)
+    assert runner.compare(cases, tmp_path) == []
+
+
 def padded_convolution(rng: np.random.Generator) -> bytes:
     """Return PAD, then a CONV_2D or DEPTHWISE_CONV_2D, which become one step."""
     kind = models.pick(rng, ("CONV_2D", "DEPTHWISE_CONV_2D"))

@@ -116,7 +116,8 @@ def test_nothing_alive_is_overwritten(network: tuple[Graph, list[Step]]) -> None
     memory = plan(graph, steps)
     check(graph, steps, memory)
     for one, other in combinations(memory.storages, 2):
-        if one.first <= other.last and other.first <= one.last and one.last != other.first:
+        meet = one.last == other.first or other.last == one.first  # perhaps a step's input and output
+        if one.first <= other.last and other.first <= one.last and not meet:
             assert one.offset + one.size <= other.offset or other.offset + other.size <= one.offset
     assert memory.lower_bound <= memory.arena_bytes
     assert memory.arena_bytes % ALIGNMENT == 0
@@ -142,7 +143,7 @@ def test_an_output_grows_behind_what_is_read() -> None:
     """An output of 320 over an input of 160 that must begin 176 behind it: 336 bytes hold both."""
     graph = graph_of([160, 320, 16], (2,))
     memory = plan(graph, [step((0,), 1, overlaps=(170,)), step((1,), 2)])
-    assert (memory.arena_bytes, memory.lower_bound, memory.peak_step) == (336, 336, 0)
+    assert (memory.arena_bytes, memory.lower_bound, memory.bottleneck_step) == (336, 336, 0)
     assert memory.offsets[0] - memory.offsets[1] == 176
 
 
@@ -240,8 +241,8 @@ def test_small_classifier() -> None:
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    # Without in-place and overlap. tflite-micro with CMSIS-NN needs 55,028 and 100,772 bytes.
-    [("ic01_resnet8_int8", 49_440), ("vww01_mobilenetv1_025_96_int8", 55_296)],
+    # tflite-micro with CMSIS-NN needs 55,028 and 100,772 bytes.
+    [("ic01_resnet8_int8", 34_000), ("vww01_mobilenetv1_025_96_int8", 37_500)],
 )
 def test_public_models(anchor: Callable[[str], Path], name: str, limit: int) -> None:
     graph = tflite.read(anchor(name))

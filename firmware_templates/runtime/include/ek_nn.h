@@ -2,9 +2,12 @@
  *
  * Rules that hold for all of them:
  * - Tensors are dense and row-major, images are NHWC. All sizes are in elements.
- * - The caller owns all memory. Input and output never overlap. `scratch` is as large as the host
- *   computed, 16-byte aligned, and NULL where the kernel needs none; its bytes are undefined before
- *   and after.
+ * - The caller owns all memory. Input and output either do not touch, or the input begins at least
+ *   the distance behind the output's beginning that the host computed (edgekit/ops/_overlap.py):
+ *   a kernel writes its output in ascending order, and what it then writes over, it has read.
+ *   Pointers are therefore never `restrict`. `scratch` is as large as the host computed, 16-byte
+ *   aligned, and NULL where the kernel needs none; it touches nothing, and its bytes are undefined
+ *   before and after.
  * - The host has checked every shape, and that no accumulator overflows; kernels check nothing.
  * - No floating point, no allocation, no state.
  * - A quantised value q stands for scale * (q - zero_point). Biases that are passed to a kernel
@@ -19,8 +22,7 @@
 #include "ek_requantize.h"
 
 /* CONV_2D. Rounds twice. Weights [output_channels][filter_height][filter_width][input_channels /
- * groups]. Scratch: 2 * filter_height * filter_width * input_channels / groups bytes, or NULL when
- * a filter is one pixel, groups is 1 and no output looks outside the image. */
+ * groups]. Scratch: 4 * filter_height * filter_width * input_channels / groups bytes. */
 typedef struct {
     int32_t batches;
     int32_t input_height;
