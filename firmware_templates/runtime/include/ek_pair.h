@@ -1,4 +1,6 @@
-/* Products of two pixels with the same weight.
+/* Two neighbouring output pixels at a time: they share weights, and how results are rounded.
+ *
+ * Products of two pixels with the same weight:
  *
  * Where multiplying 32 by 32 bits and adding to 64 is one instruction, both products are made by
  * one: two input bytes lie in a word, 23 bits apart, and the sums of their products stay apart in
@@ -11,6 +13,8 @@
 #define EK_PAIR_H
 
 #include <stdint.h>
+
+#include "ek_requantize.h"
 
 #ifndef EK_PAIR_WIDE
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) ||      \
@@ -97,5 +101,32 @@ static inline int32_t ek_pair_second(ek_pair_sum sum) {
 }
 
 #endif
+
+/* Where the results of two pixels go, which may be the same one, and how they get there. */
+typedef struct {
+    const int32_t *bias;       /* per channel */
+    const int32_t *multiplier; /* per channel */
+    const int8_t *shift;       /* per channel */
+    int32_t zero_point;
+    int32_t low;
+    int32_t high;
+    int8_t *first;
+    int8_t *second;
+} ek_pair_output;
+
+/* Writes one channel of both pixels, given their sums of products. Not inlined: the caller would
+ * lose registers to it. */
+static EK_NOINLINE void ek_pair_write(const ek_pair_output *output, int32_t channel, int32_t first,
+                                      int32_t second) {
+    const int32_t multiplier = output->multiplier[channel];
+    const int32_t shift = output->shift[channel];
+    const int32_t bias = output->bias[channel];
+    first = ek_requantize_twice(first + bias, multiplier, shift);
+    second = ek_requantize_twice(second + bias, multiplier, shift);
+    first = ek_clamp(ek_add_wrap(first, output->zero_point), output->low, output->high);
+    second = ek_clamp(ek_add_wrap(second, output->zero_point), output->low, output->high);
+    output->first[channel] = (int8_t)first;
+    output->second[channel] = (int8_t)second;
+}
 
 #endif

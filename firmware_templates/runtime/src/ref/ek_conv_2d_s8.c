@@ -11,16 +11,9 @@
 /* What all pixels of one group share, and where the two at work go. */
 typedef struct {
     const int8_t *weights;
-    const int32_t *bias;
-    const int32_t *multiplier;
-    const int8_t *shift;
     int32_t channels; /* output channels of the group */
     int32_t depth;    /* products of one output */
-    int32_t zero_point;
-    int32_t low;
-    int32_t high;
-    int8_t *output0;
-    int8_t *output1;
+    ek_pair_output output;
 } ek_conv_group;
 
 /* Sums of both pixels' products with two rows of weights. */
@@ -41,9 +34,9 @@ typedef struct {
     int32_t output_width;
 } ek_conv_image;
 
-/* Adds products of both pixels with two rows of weights. Inlined, the loop would lose its registers
- * to what its caller keeps in them; so would the next function's caller. */
-static EK_NOINLINE void ek_conv_add(const ek_pair *patch, const int8_t *weights0,
+/* Sums products of both pixels with two rows of weights. Inlined, the loop would lose registers to
+ * what its caller keeps in them. */
+static EK_NOINLINE void ek_conv_sum(const ek_pair *patch, const int8_t *weights0,
                                     const int8_t *weights1, ek_conv_sums *sums) {
     const ek_pair *end = patch + sums->size;
     ek_pair_sum sum0 = ek_pair_zero();
@@ -76,43 +69,42 @@ static EK_NOINLINE void ek_conv_add(const ek_pair *patch, const int8_t *weights0
         sum0 = ek_pair_add(sum0, *patch, *weights0++);
         sum1 = ek_pair_add(sum1, *patch, *weights1++);
     }
-    sums->first0 += ek_pair_first(sum0);
-    sums->second0 += ek_pair_second(sum0);
-    sums->first1 += ek_pair_first(sum1);
-    sums->second1 += ek_pair_second(sum1);
+    sums->first0 = ek_pair_first(sum0);
+    sums->second0 = ek_pair_second(sum0);
+    sums->first1 = ek_pair_first(sum1);
+    sums->second1 = ek_pair_second(sum1);
 }
 
-/* Writes one output channel of both pixels. */
-static EK_NOINLINE void ek_conv_write(const ek_conv_group *group, int32_t channel, int32_t first,
-                                      int32_t second) {
-    const int32_t multiplier = group->multiplier[channel];
-    const int32_t shift = group->shift[channel];
-    first = ek_requantize_twice(first, multiplier, shift);
-    second = ek_requantize_twice(second, multiplier, shift);
-    first = ek_clamp(ek_add_wrap(first, group->zero_point), group->low, group->high);
-    second = ek_clamp(ek_add_wrap(second, group->zero_point), group->low, group->high);
-    group->output0[channel] = (int8_t)first;
-    group->output1[channel] = (int8_t)second;
+/* The same for any number of products, from `done` on. */
+static void ek_conv_sum_more(const ek_pair *patch, const int8_t *weights0, const int8_t *weights1,
+                             int32_t depth, int32_t done, ek_conv_sums *sums) {
+    for (; done < depth; done += EK_PAIR_BLOCK) {
+        ek_conv_sums more;
+        more.size = depth - done < EK_PAIR_BLOCK ? depth - done : EK_PAIR_BLOCK;
+        ek_conv_sum(patch + done, weights0 + done, weights1 + done, &more);
+        sums->first0 += more.first0;
+        sums->second0 += more.second0;
+        sums->first1 += more.first1;
+        sums->second1 += more.second1;
+    }
 }
 
 /* All output channels of both pixels. The last one of an odd number is computed twice. */
-static void ek_conv_multiply(const ek_conv_group *group, const ek_pair *patch) {
+static EK_NOINLINE void ek_conv_multiply(const ek_conv_group *group, const ek_pair *patch) {
+    const int32_t depth = group->depth;
+    const int8_t *weights0 = group->weights;
+    ek_conv_sums sums;
+    sums.size = depth < EK_PAIR_BLOCK ? depth : EK_PAIR_BLOCK;
     for (int32_t channel = 0; channel < group->channels; channel += 2) {
         const int32_t other = channel + 1 < group->channels ? channel + 1 : channel;
-        const int8_t *weights0 = group->weights + channel * group->depth;
-        const int8_t *weights1 = group->weights + other * group->depth;
-        ek_conv_sums sums;
-        sums.first0 = group->bias[channel];
-        sums.second0 = sums.first0;
-        sums.first1 = group->bias[other];
-        sums.second1 = sums.first1;
-        for (int32_t i = 0; i < group->depth; i += EK_PAIR_BLOCK) {
-            const int32_t left = group->depth - i;
-            sums.size = left < EK_PAIR_BLOCK ? left : EK_PAIR_BLOCK;
-            ek_conv_add(patch + i, weights0 + i, weights1 + i, &sums);
+        const int8_t *weights1 = other > channel ? weights0 + depth : weights0;
+        ek_conv_sum(patch, weights0, weights1, &sums);
+        if (depth > EK_PAIR_BLOCK) {
+            ek_conv_sum_more(patch, weights0, weights1, depth, EK_PAIR_BLOCK, &sums);
         }
-        ek_conv_write(group, channel, sums.first0, sums.second0);
-        ek_conv_write(group, other, sums.first1, sums.second1);
+        ek_pair_write(&group->output, channel, sums.first0, sums.second0);
+        ek_pair_write(&group->output, other, sums.first1, sums.second1);
+        weights0 += 2 * depth;
     }
 }
 
@@ -188,12 +180,12 @@ static void ek_conv_pixels(const ek_conv_2d_params *params, const ek_conv_image 
         ek_conv_gather(params, image, input, y, x0, x1, patch);
         ek_conv_multiply(&group, patch);
         input += params->input_channels / params->groups;
-        group.output0 += group.channels;
-        group.output1 += group.channels;
+        group.output.first += group.channels;
+        group.output.second += group.channels;
         group.weights += group.channels * group.depth;
-        group.bias += group.channels;
-        group.multiplier += group.channels;
-        group.shift += group.channels;
+        group.output.bias += group.channels;
+        group.output.multiplier += group.channels;
+        group.output.shift += group.channels;
     }
 }
 
@@ -203,14 +195,14 @@ static ek_conv_group ek_conv_first_group(const ek_conv_2d_params *params) {
     group.channels = params->output_channels / params->groups;
     group.depth = taps * (params->input_channels / params->groups);
     group.weights = params->weights;
-    group.bias = params->bias;
-    group.multiplier = params->multiplier;
-    group.shift = params->shift;
-    group.zero_point = params->output_zero_point;
-    group.low = params->activation_min;
-    group.high = params->activation_max;
-    group.output0 = NULL;
-    group.output1 = NULL;
+    group.output.bias = params->bias;
+    group.output.multiplier = params->multiplier;
+    group.output.shift = params->shift;
+    group.output.zero_point = params->output_zero_point;
+    group.output.low = params->activation_min;
+    group.output.high = params->activation_max;
+    group.output.first = NULL;
+    group.output.second = NULL;
     return group;
 }
 
@@ -243,8 +235,8 @@ void ek_conv_2d_s8(const ek_conv_2d_params *params, const int8_t *input, int8_t 
             for (int32_t out_x = 0; out_x < image.output_width; out_x += 2) {
                 const int32_t next = out_x + 1 < image.output_width ? 1 : 0;
                 const int32_t x = out_x * params->stride_width - params->pad_left;
-                group.output0 = output;
-                group.output1 = output + next * params->output_channels;
+                group.output.first = output;
+                group.output.second = output + next * params->output_channels;
                 ek_conv_pixels(params, &image, input, y, x, x + next * params->stride_width, group,
                                scratch);
                 output += (1 + next) * params->output_channels;
