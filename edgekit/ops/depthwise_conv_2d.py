@@ -34,7 +34,7 @@ def lower(graph: Graph, op: Op) -> Step:
 
 
 def _scratch_bytes(found: Convolution, channels: int) -> int:
-    """The columns that two neighbouring pixels see, for each row of the filter, where that leaves the image."""
+    """The columns that two neighbouring pixels see, by row of the filter, where they leave the image."""
     geometry = found.geometry
     if not geometry.leaves_image:
         return 0

@@ -54,8 +54,9 @@ void ek_conv_2d_s8(const ek_conv_2d_params *params, const int8_t *input, int8_t 
                    void *scratch);
 
 /* DEPTHWISE_CONV_2D. Rounds twice. Weights [filter_height][filter_width][input_channels *
- * depth_multiplier]. Scratch: filter_height * filter_width * input_channels bytes, or NULL when no
- * output looks outside the image. */
+ * depth_multiplier]. Scratch: NULL when no output looks outside the image, else filter_height *
+ * ((filter_width - 1) * dilation_width + 1 + stride_width) * input_channels bytes, the last term of
+ * the sum only for images of more than one column. */
 typedef struct {
     int32_t batches;
     int32_t input_height;
