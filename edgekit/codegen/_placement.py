@@ -15,6 +15,7 @@ and effort is counted in rules looked at, not in time: equal input gives an equa
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _EFFORT = 400_000
 """Rules that the search may look at; about a second of work."""
@@ -23,8 +24,7 @@ _TRIES = 500
 _SEED = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A range starts at or under `other`'s start - below, or at or over its start + above."""
 
     other: int
@@ -51,14 +51,16 @@ def place(problem: Problem, bound: int, busiest: int) -> list[int]:
         busiest: the step around which some orders are built.
     """
     best = _Best(bound)
-    upright, mirrored = problem, _mirror(problem)
+    mirrored: Problem | None = None
     for order in _orders(problem, busiest):
-        for turned in (upright, mirrored):
-            if best.reached:
-                return best.offsets(problem)
-            best.offer(turned, order, turned is mirrored)
+        best.offer(problem, order, turned=False)
+        if not best.reached:
+            mirrored = mirrored or _mirror(problem)
+            best.offer(mirrored, order, turned=True)
+        if best.reached or best.spent > _EFFORT:
+            return best.offsets(problem)
     for order in _improvements(best):
-        best.offer(mirrored if best.turned else upright, order, best.turned)
+        best.offer(mirrored if mirrored and best.turned else problem, order, best.turned)
         if best.reached:
             break
     return best.offsets(problem)
@@ -119,9 +121,11 @@ def _first_fit(problem: Problem, order: Sequence[int]) -> tuple[list[int], int]:
     for index in order:
         spent += len(problem.rules[index])
         forbidden = sorted(
-            (starts[rule.other] - rule.below, starts[rule.other] + rule.above)
-            for rule in problem.rules[index]
-            if starts[rule.other] >= 0
+            [
+                (starts[other] - below, starts[other] + above)
+                for other, below, above in problem.rules[index]
+                if starts[other] >= 0
+            ]
         )
         start = 0
         for low, high in forbidden:

@@ -6,6 +6,7 @@ that dies there, at the distance that the step states (`Step.overlaps`). `_place
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from edgekit.codegen._placement import Problem, Rule, place
 from edgekit.graph.ir import Graph
@@ -13,6 +14,8 @@ from edgekit.ops.step import Step
 
 ALIGNMENT = 16
 """Of the arena and of every place in it: what vector kernels and word-wise copies like."""
+_MOST_PAIRS = 400_000
+"""Pairs that live at the same time; with more, hundreds of tensors are alive at once, and nothing helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ def plan(graph: Graph, steps: Sequence[Step]) -> MemoryPlan:
     needs = _needs(storages, overlaps, len(steps))
     bound = max((_aligned(s.size) for s in storages), default=0)
     bound = max(bound, *needs) if needs else bound
-    offsets = place(_problem(storages, overlaps), bound, needs.index(bound) if bound in needs else 0)
+    problem = _problem(storages, overlaps)
+    if problem is None:
+        offsets = _one_after_another(storages)
+    else:
+        offsets = place(problem, bound, needs.index(bound) if bound in needs else 0)
     placed = [replace(s, offset=offset) for s, offset in zip(storages, offsets, strict=True)]
     places = {tensor: s.offset for s in placed for tensor in s.tensors}
     return MemoryPlan(
@@ -177,13 +184,22 @@ def _overlaps(graph: Graph, steps: Sequence[Step], storages: Sequence[Storage]) 
     return found
 
 
-def _problem(storages: Sequence[Storage], overlaps: Mapping[tuple[int, int], int]) -> Problem:
-    """Return the rules between all storages that are alive at the same time."""
+def _one_after_another(storages: Sequence[Storage]) -> list[int]:
+    """Return places that share nothing."""
+    return list(accumulate((_aligned(s.size) for s in storages), initial=0))[:-1]
+
+
+def _problem(storages: Sequence[Storage], overlaps: Mapping[tuple[int, int], int]) -> Problem | None:
+    """Return the rules between all storages that are alive at the same time; None if they are too many."""
+    count = 0
     sizes = [_aligned(s.size) for s in storages]
     rules: list[list[Rule]] = [[] for _ in storages]
     active: list[int] = []
     for one in sorted(range(len(storages)), key=lambda i: (storages[i].first, i)):
         active = [i for i in active if storages[i].last >= storages[one].first]
+        count += len(active)
+        if count > _MOST_PAIRS:
+            return None
         for other in active:
             below, above = sizes[one], sizes[other]  # no touching
             if (one, other) in overlaps:  # one is the input

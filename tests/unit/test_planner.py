@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit import ops
-from edgekit.codegen import _placement
+from edgekit.codegen import _placement, planner
 from edgekit.codegen.planner import ALIGNMENT, MemoryPlan, plan
 from edgekit.graph import tflite
 from edgekit.graph.ir import DType, Graph, Tensor
@@ -198,6 +198,46 @@ def test_a_plan_of_500_steps_is_bounded_work(monkeypatch: pytest.MonkeyPatch) ->
     check(graph, steps, memory)
     assert looked_at < 1_000_000
     assert memory.arena_bytes <= 1.1 * memory.lower_bound
+
+
+def test_a_chain_goes_down_like_stairs() -> None:
+    """Each output must begin 528 bytes before its input: eight steps need eight times that."""
+    count = 8
+    graph = graph_of([16_384] * (count + 1), (count,))
+    memory = plan(graph, [step((i,), i + 1, overlaps=(528,)) for i in range(count)])
+    assert memory.arena_bytes == 16_384 + count * 528
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_small_plans_are_as_good_as_any_order_of_first_fit(seed: int) -> None:
+    chance = random.Random(seed)
+    count = 5
+    steps = []
+    for number in range(count):
+        inputs = tuple(sorted({number, max(0, number - chance.randint(0, 3))}))
+        overlaps = tuple(chance.choice((None, 0, 16, 48, -32)) for _ in inputs)
+        steps.append(step(inputs, number + 1, overlaps=overlaps))
+    graph = graph_of([16 * chance.randint(1, 12) for _ in range(count + 1)], (count,))
+    storages = planner._lifetimes(graph, steps)
+    problem = planner._problem(storages, planner._overlaps(graph, steps, storages))
+    assert problem is not None
+    best = 1 << 30
+    for order in permutations(range(count + 1)):
+        for turned in (problem, _placement._mirror(problem)):
+            starts, _ = _placement._first_fit(turned, order)
+            best = min(best, max(s + size for s, size in zip(starts, problem.sizes, strict=True)))
+    assert plan(graph, steps).arena_bytes <= best
+
+
+def test_a_graph_with_too_much_alive_shares_nothing() -> None:
+    """A hostile graph of many steps, each of whose outputs is read at the end, is planned in no time."""
+    count = 1500
+    graph = graph_of([16] * (count + 1), (count,))
+    steps = [step((i,), i + 1, overlaps=(0,)) for i in range(count - 1)]
+    steps.append(step(tuple(range(count)), count))
+    memory = plan(graph, steps)
+    check(graph, steps, memory)
+    assert memory.arena_bytes == 16 * (count + 1)
 
 
 def test_a_residual_keeps_its_source() -> None:
