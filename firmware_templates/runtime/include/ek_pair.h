@@ -1,14 +1,12 @@
 /* Two neighbouring output pixels at a time: they share weights, and how results are rounded.
  *
- * Products of two pixels with the same weight:
+ * Products of two pixels with the same weight: where multiplying 32 by 32 bits and adding to 64 is
+ * one instruction, as on a Cortex-M3 and above, both products are made by one. Two input bytes lie
+ * in a word, 23 bits apart, and the sums of their products stay apart in 64 bits as long as the
+ * lower one fits 23 bits, which it does for EK_PAIR_BLOCK products. Elsewhere the two are 16-bit
+ * numbers side by side, which need no sign extension and which compilers can put into vectors.
  *
- * Where multiplying 32 by 32 bits and adding to 64 is one instruction, both products are made by
- * one: two input bytes lie in a word, 23 bits apart, and the sums of their products stay apart in
- * 64 bits as long as the lower one fits 23 bits, which it does for EK_PAIR_BLOCK products.
- * Elsewhere the two are 16-bit numbers side by side, which at least need no sign extension.
- *
- * Compilers for 64-bit machines and for Cortex-M3 and above take the first way; EK_PAIR_WIDE set
- * from outside to 0 or 1 decides otherwise. Both give the same sums and take the same memory. */
+ * EK_PAIR_WIDE set from outside to 0 or 1 chooses. Both give the same sums in the same memory. */
 #ifndef EK_PAIR_H
 #define EK_PAIR_H
 
@@ -18,7 +16,7 @@
 
 #ifndef EK_PAIR_WIDE
 #if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) ||      \
-    defined(__ARM_ARCH_8_1M_MAIN__) || UINTPTR_MAX > UINT32_MAX
+    defined(__ARM_ARCH_8_1M_MAIN__)
 #define EK_PAIR_WIDE 1
 #else
 #define EK_PAIR_WIDE 0
