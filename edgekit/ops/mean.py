@@ -11,6 +11,7 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
+from edgekit.ops._overlap import mean_distance
 from edgekit.ops._strided import joined, row_major
 from edgekit.ops.step import Param, Step
 
@@ -49,13 +50,11 @@ def lower(graph: Graph, op: Op) -> Step:
         "output_zero_point": out.zero_point,
     }
     if neighbours:
-        walk: dict[str, Param] = {
-            "outer": math.prod(sizes[:first]),
-            "reduced": count,
-            "inner": math.prod(sizes[last:]),
-        }
+        outer, inner = math.prod(sizes[:first]), math.prod(sizes[last:])
+        walk: dict[str, Param] = {"outer": outer, "reduced": count, "inner": inner}
+        distance: int | None = mean_distance(outer, count, inner)
     else:
-        walk = _walk(sizes, reduced)
+        walk, distance = _walk(sizes, reduced), None
     return Step(
         ops=(op.index,),
         kind=op.kind,
@@ -64,6 +63,7 @@ def lower(graph: Graph, op: Op) -> Step:
         params=walk | params,
         inputs=(source.index,),
         output=target.index,
+        overlaps=(distance,),
     )
 
 
