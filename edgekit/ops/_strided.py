@@ -66,7 +66,7 @@ def strided_copy(
         params=params,
         inputs=(source.index,),
         output=target.index,
-        overlaps=(0,) if _ascends(walk) else (None,),
+        overlaps=(_distance(walk, start, source.elements) if _ascends(walk) else None,),
     )
 
 
@@ -78,3 +78,14 @@ def _ascends(walk: Sequence[tuple[int, int]]) -> bool:
             return False
         reach += max(size - 1, 0) * max(stride, 0)
     return True
+
+
+def _distance(walk: Sequence[tuple[int, int]], start: int, elements: int) -> int:
+    """Return the distance of a walk forward: what the second move reads must outlast the first one's writing.
+
+    Later moves read further and further behind what is written. Neighbours are moved as one.
+    """
+    size, stride = walk[-1]
+    moved, outer = (size, walk[:-1]) if stride == 1 or size == 1 else (1, walk)
+    strides = [stride for size, stride in outer if size > 1]
+    return max(moved - start - strides[-1], -elements) if strides else -elements

@@ -294,6 +294,10 @@ def test_a_kernel_of_the_same_name_replaces_the_portable_one(
     steps = tuple(replace(step, overlaps=(0,) * len(step.inputs)) for step in ops.lower(graph))
     for old, new in zip(steps, kernels.adapt(graph, steps, ("fast", PORTABLE)), strict=True):
         assert new == (replace(old, overlaps=()) if old.kernel == "ek_add_s8" else old)
+    adds = {number for number, step in enumerate(steps) if step.kernel == "ek_add_s8"}
+    assert adds
+    assert kernels.optimised(steps, ("fast", PORTABLE)) == adds
+    assert kernels.optimised(steps, (PORTABLE, "fast")) == set()
 
 
 def convolution(
