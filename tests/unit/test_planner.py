@@ -229,6 +229,7 @@ def test_free_copies_show_what_the_copies_made(
         if copy.kind in ("SLICE", "CONCATENATION"):
             every = views._freed(graph, every, number, aligned)
     memory = plan(graph, every)  # however much memory it takes
+    assert memory.lower_bound <= memory.arena_bytes
     check(graph, every, memory, copies)
     for number in aligned:
         if every[number].kernel is not None:
