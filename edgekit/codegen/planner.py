@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from edgekit.codegen._placement import Problem, Rule, place
+from edgekit.codegen.storage import Storage, lifetimes
 from edgekit.graph.ir import Graph
 from edgekit.ops.step import Step
 
@@ -19,34 +20,12 @@ _MOST_PAIRS = 400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
-    """One range of the arena: an activation with all its views, or the scratch of one step."""
-
-    name: str
-    """Name of the tensor that is written here first, or which step's scratch it is."""
-    tensors: tuple[int, ...]
-    """The tensors that live here; empty for scratch."""
-    size: int
-    """Bytes that are used; the range itself is rounded up to the alignment."""
-    first: int
-    """The first step during which the content matters; 0 for the model's input."""
-    last: int
-    """The last step during which it matters."""
-    offset: int
-    """Bytes from the start of the arena."""
-
-    def alive(self, step: int) -> bool:
-        """Whether the content matters during `step`."""
-        return self.first <= step <= self.last
-
-
-@dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """Where everything lies. The arena must be aligned to 16 bytes, and so is every offset."""
 
     arena_bytes: int
     offsets: Mapping[int, int]
-    """Offset by tensor, for the model's input and every step's output; a view has its source's offset."""
+    """Offset by tensor, for the model's input and every step's output, views included."""
     scratch_offsets: Mapping[int, int]
     """Offset by step, for steps that need scratch."""
     storages: tuple[Storage, ...] = field(repr=False)
@@ -97,7 +76,7 @@ def plan(graph: Graph, steps: Sequence[Step]) -> MemoryPlan:
     Raises:
         ValueError: a step reads a tensor that nothing has written. `ops.lower` never makes such steps.
     """
-    storages = _lifetimes(graph, steps)
+    storages = lifetimes(graph, steps)
     overlaps = _overlaps(graph, steps, storages)
     needs = _needs(storages, overlaps, len(steps))
     bound = max((_aligned(s.size) for s in storages), default=0)
@@ -108,50 +87,14 @@ def plan(graph: Graph, steps: Sequence[Step]) -> MemoryPlan:
     else:
         offsets = place(problem, bound, needs.index(bound) if bound in needs else 0)
     placed = [replace(s, offset=offset) for s, offset in zip(storages, offsets, strict=True)]
-    places = {tensor: s.offset for s in placed for tensor in s.tensors}
+    places = {tensor: s.offset + at for s in placed for tensor, at in s.tensors.items()}
     return MemoryPlan(
         arena_bytes=max((s.offset + _aligned(s.size) for s in placed), default=0),
         offsets=dict(sorted(places.items())),
         scratch_offsets={s.first: s.offset for s in placed if not s.tensors},
-        storages=tuple(sorted(placed, key=lambda s: (s.first, s.offset, s.tensors))),
+        storages=tuple(sorted(placed, key=lambda s: (s.first, s.offset, tuple(s.tensors)))),
         needs=tuple(needs),
     )
-
-
-def _lifetimes(graph: Graph, steps: Sequence[Step]) -> list[Storage]:
-    """Return the storages, not yet placed. Views join the storage of what they show."""
-    end = max(len(steps) - 1, 0)
-    owner = {index: index for index in graph.inputs}
-    tensors = {index: [index] for index in graph.inputs}
-    first = dict.fromkeys(graph.inputs, 0)
-    last = dict.fromkeys(graph.inputs, 0)
-    scratch = []
-    for number, step in enumerate(steps):
-        for index in step.inputs:
-            if index not in owner:
-                raise ValueError(f"step {number} {step.kind} reads tensor {index}, which nothing has written")
-            last[owner[index]] = number
-        if step.output in owner:
-            raise ValueError(f"step {number} {step.kind} writes tensor {step.output} a second time")
-        if step.kernel is None:
-            source = owner[step.inputs[0]]
-            owner[step.output] = source
-            tensors[source].append(step.output)
-        else:
-            owner[step.output] = step.output
-            tensors[step.output] = [step.output]
-            first[step.output] = last[step.output] = number
-        if step.scratch_bytes:
-            scratch.append(Storage(f"scratch of step {number}", (), step.scratch_bytes, number, number, 0))
-    for index in graph.outputs:
-        if index not in owner:
-            raise ValueError(f"no step writes the model's output {index}")
-        last[owner[index]] = end
-    activations = [
-        Storage(graph.tensor(i).name, tuple(views), graph.tensor(i).size, first[i], last[i], 0)
-        for i, views in tensors.items()
-    ]
-    return activations + scratch
 
 
 def _aligned(size: int) -> int:
@@ -162,15 +105,17 @@ def _overlaps(graph: Graph, steps: Sequence[Step], storages: Sequence[Storage]) 
     """Return by (input storage, output storage) how far the input must begin behind the output's beginning.
 
     Only an input that dies at the step may be overwritten, and never one that is a result of the model. A
-    storage that the step reads twice, perhaps as two views, must allow it both times.
+    storage that the step reads twice, perhaps as two views, must allow it both times. Where a step reads a
+    part of a storage, the storage begins so much earlier. What a step writes into a part of one lies over
+    nothing.
     """
     owner = {tensor: number for number, s in enumerate(storages) for tensor in s.tensors}
     kept = {owner[index] for index in graph.outputs}
     found: dict[tuple[int, int], int] = {}
     for number, step in enumerate(steps):
-        if step.kernel is None:
-            continue
         target = owner[step.output]
+        if step.kernel is None or graph.tensor(step.output).size != storages[target].size:
+            continue
         refused = set()
         for index, distance in zip(step.inputs, step.overlaps, strict=bool(step.overlaps)):
             source = owner[index]
@@ -178,7 +123,8 @@ def _overlaps(graph: Graph, steps: Sequence[Step], storages: Sequence[Storage]) 
                 refused.add(source)
                 continue
             pair = (source, target)
-            found[pair] = max(_aligned(distance), found.get(pair, _aligned(distance)))
+            apart = _aligned(distance - storages[source].tensors[index])
+            found[pair] = max(apart, found.get(pair, apart))
         for source in refused:
             found.pop((source, target), None)
     return found

@@ -144,7 +144,7 @@ def run(
     (folder / "driver.h").write_text(_DRIVER_H)
     (folder / "driver.c").write_text(_DRIVER_C)
     needed = sorted({(step.folder, step.kernel) for step in steps if step.kernel})
-    program = _compile(folder, needed, sources, variant, sanitizers)
+    program = _compile(folder, needed, sources, sanitizers, variant)
     feed = bytearray()
     for number, (item, step, graph) in enumerate(zip(cases, steps, graphs, strict=True)):
         order = [graph.inputs.index(index) for index in step.inputs]
@@ -175,7 +175,7 @@ def _places(graph: Graph, step: Step, layout: Layout) -> bytes:
             spans.append((distance, distance + graph.tensor(index).size))
     low, high = min(first for first, _ in spans), max(end for _, end in spans)
     places = [-1 if distance is None else distance - low for distance in layout]
-    return struct.pack("<10i", high - low, -low, *places, *[-1] * (MAX_INPUTS - len(places)))
+    return struct.pack(f"<{2 + MAX_INPUTS}i", high - low, -low, *places, *[-1] * (MAX_INPUTS - len(places)))
 
 
 def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
@@ -214,8 +214,8 @@ def _compile(
     folder: Path,
     needed: Sequence[tuple[str, str]],
     sources: dict[str, str],
-    variant: Variant,
     sanitizers: Sequence[str],
+    variant: Variant,
 ) -> str:
     files = [folder / "driver.c", folder / "cases.c"]
     for place, kernel in needed:

@@ -19,7 +19,7 @@ from edgekit.ops.step import Step
 SMALL = 600
 """Bytes of input and output together up to which all distances are tried."""
 MODELS = 100
-POOL = 240
+POOL = 480
 SEARCHES = 16
 FRAMES = 4
 
