@@ -50,6 +50,9 @@ def compile_device(
 ) -> Path:
     """Compile the device code and the test's model with a port: by default a library with the test's."""
     sources = [*app_sources(), HERE / "model.c", *port]
+    if defines and "EK_CAMERA" in defines:
+        camera = resources.firmware_templates() / "camera"
+        sources += [camera / "ek_watch.c", camera / "ek_picture.c", HERE / "sim_camera.c"]
     folders = {f"-I{folder}" for folder in (*(path.parent for path in sources), *app_folders())}
     settings = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command = [*compiler(), *WARNINGS, *options, *settings, *sorted(folders)]
@@ -77,6 +80,7 @@ class SimulatedDevice:
         self._c = ctypes.CDLL(str(library))
         self._c.sim_arrive.argtypes = self._c.sim_queue.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
         self._c.sim_take.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+        self._c.sim_poll.argtypes = [ctypes.c_size_t]
         self._c.sim_take.restype = self._c.sim_overflow.restype = ctypes.c_size_t
         self._out = ctypes.create_string_buffer(1 << 20)
         self.reset()
@@ -93,6 +97,15 @@ class SimulatedDevice:
     def queue(self, data: bytes) -> None:
         """Let bytes arrive while the device is too busy to look."""
         self._c.sim_queue(data, len(data))
+
+    def poll(self, rounds: int) -> bytes:
+        """Let the device run its loop so many times, and return what it sent."""
+        self._c.sim_poll(rounds)
+        return self.take()
+
+    def break_camera(self, fault: int) -> None:
+        """From now on the camera works (0), gives no picture (1) or too small ones (2)."""
+        self._c.sim_camera(fault)
 
     def take(self) -> bytes:
         """Return what the device has sent."""
