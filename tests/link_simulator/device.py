@@ -67,10 +67,11 @@ def compile_fuzzer(out: Path, **defines: int) -> Path:
     return compile_device(out, defines=defines, options=options, port=port)
 
 
-def compile_program(out: Path) -> Path:
+def compile_program(out: Path, **defines: int) -> Path:
     """Compile the device for the host's own port: a process that speaks on stdin and stdout."""
     host = resources.firmware_templates() / "host"
-    return compile_device(out, options=("-O2",), port=[host / "port.c", host / "main.c"])
+    port = [host / "port.c", host / "main.c"]
+    return compile_device(out, defines=defines, options=("-O2",), port=port)
 
 
 class SimulatedDevice:
