@@ -143,7 +143,9 @@ def test_tables_are_complete() -> None:
 def test_the_minimal_client_works(program: Path, pixel: int | None) -> None:
     code = document().split("```python\n", 1)[1].split("```", 1)[0]
     ours, theirs = socket.socketpair()
-    with ours, subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()):
+    ours.settimeout(60)
+    # In this order the line is closed first, and with it the program ends.
+    with subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()), ours:
         theirs.close()
         names = {"line": ours}
         exec(code, names)
@@ -151,7 +153,6 @@ def test_the_minimal_client_works(program: Path, pixel: int | None) -> None:
             frame = bytes((i * sequence) & 0xFF if pixel is None else pixel for i in range(3072))
             scores = names["classify"](sequence, frame)  # type: ignore[operator]
             assert bytes(score & 0xFF for score in scores) == expected_scores(frame)
-        ours.shutdown(socket.SHUT_RDWR)
 
 
 def test_the_minimal_client_watches(tmp_path: Path) -> None:
@@ -162,12 +163,13 @@ def test_the_minimal_client_watches(tmp_path: Path) -> None:
     ]
     expected = [(packet.seq, packet.scores) for packet in seen if isinstance(packet, wire.Seen)]
     ours, theirs = socket.socketpair()
-    with ours, subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()):
+    ours.settimeout(60)
+    # In this order the line is closed first, and with it the program ends.
+    with subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()), ours:
         theirs.close()
         names = {"line": ours}
         exec(code, names)
         found = list(names["watch"](3))  # type: ignore[operator]
-        ours.shutdown(socket.SHUT_RDWR)
     assert [(number, bytes(score & 0xFF for score in scores)) for number, scores in found] == expected
 
 
