@@ -50,6 +50,7 @@ class Watch:
         self._pieces_of: int | None = None
         self._unexplained = 0
         self._requests = 0
+        self._last: int | None = None
         self._sights: deque[Sight] = deque(maxlen=_KEPT)
 
     @property
@@ -70,7 +71,7 @@ class Watch:
     def start_over(self, now: float) -> None:
         """Ask again at once: the device has forgotten what was asked."""
         self._credit, self._ask_at, self._pieces_of = 0, now, None
-        self._requests = 0
+        self._requests, self._last = 0, None
 
     def bytes_to_send(self, now: float) -> bytes:
         """Return a request if one is due; it counts as sent."""
@@ -95,6 +96,9 @@ class Watch:
                     raise DeviceError(
                         f"the device sent {len(packet.scores)} scores for a model with {self._output_bytes}"
                     )
+                if packet.seq == self._last:
+                    return  # the line has doubled it
+                self._last = packet.seq
                 whole = self._pieces_of == packet.seq and len(self._pieces) == self._frame_bytes
                 self._sights.append(Sight(packet, bytes(self._pieces) if whole else None, now))
                 self._pieces_of = None

@@ -88,6 +88,16 @@ def test_asks_at_once_after_a_restart() -> None:
     assert asked.bytes_to_send(10.2) == ASK
 
 
+def test_a_prediction_that_the_line_doubles_counts_once() -> None:
+    asked = watch()
+    for seq in (0, 0, 1, 1, 1, 2):
+        asked.take(seen(seq), 10.0)
+    assert [sight.seen.seq for sight in asked.take_sights()] == [0, 1, 2]
+    asked.start_over(11.0)
+    asked.take(seen(2), 11.0)
+    assert [sight.seen.seq for sight in asked.take_sights()] == [2]
+
+
 def test_puts_a_frame_together() -> None:
     asked = watch()
     asked.take(Picture(3, 0, b"abcd"), 10.0)
