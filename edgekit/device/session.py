@@ -163,7 +163,7 @@ class Session:
                 self._on_noise(packet)
                 continue
             self.statistics.packets += 1
-            if self._open:
+            if self._open and (not self._only_watches or isinstance(packet, wire.Seen | wire.Picture)):
                 self._heard_at = now  # while greeting, only being greeted back counts
             match packet:
                 case wire.HelloPacket():
@@ -312,6 +312,10 @@ class Session:
     @property
     def _waiting(self) -> bool:
         return not self._open or self.unanswered > 0 or self._trace_wanted or self._watch is not None
+
+    @property
+    def _only_watches(self) -> bool:
+        return self._watch is not None and not self.unanswered and not self._trace_wanted
 
     def _check_silence(self, now: float) -> None:
         if not self._waiting or now < self._heard_at + self._timeout_s:

@@ -178,7 +178,8 @@ def test_a_line_that_breaks_again_and_again_is_an_error() -> None:
 
 def test_a_silent_device_is_an_error() -> None:
     ours, theirs = socket.socketpair()
-    with theirs, pytest.raises(DeviceError, match=r"silent for 0\.3 s: \d+ hello requests were sent, nothing"):
+    said = r"silent for 0\.3 s: \d+ hello requests were sent, nothing"
+    with theirs, pytest.raises(DeviceError, match=said):
         Device.open(SocketTransport(ours), timeout_s=0.3)
     assert ours.fileno() == -1
 

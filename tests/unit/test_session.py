@@ -455,6 +455,22 @@ def test_a_silent_camera_says_how_often_it_was_asked() -> None:
             session.bytes_to_send(0.25 * step)
 
 
+def test_a_device_that_talks_of_other_things_is_not_watched_for_ever() -> None:
+    session = watching()
+    with pytest.raises(DeviceError, match="silent for 10 s"):
+        for step in range(100):
+            session.bytes_to_send(0.25 * step)
+            session.feed(ack((5, 0, 128)) + hello(9, WATCHED), 0.25 * step)
+    # Pieces of a picture are a sign of life on a slow line; a picture too many ends it otherwise.
+    session = watching()
+    for step in range(100):
+        session.bytes_to_send(0.25 * step)
+        session.feed(wire.encode(PICTURE[:9] + b"a"), 0.25 * step)
+    session.feed(wire.encode(PICTURE[:9] + b"a") * 92, 25.0)
+    with pytest.raises(DeviceError, match="no prediction comes with them"):
+        session.feed(wire.encode(PICTURE[:9] + b"a"), 25.0)
+
+
 def test_a_hello_of_several_frames_at_a_time() -> None:
     session = Session(9, 0.0)
     with pytest.raises(DeviceError, match=r"input shape \[2, 2, 3\] is not one frame of 12 bytes"):
