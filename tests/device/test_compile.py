@@ -54,7 +54,7 @@ def test_headers_are_cpp_too(compiler: str, standard: str, tmp_path: Path) -> No
 
 
 def test_no_floating_point_and_no_heap() -> None:
-    folders = ("app", "camera", "synthetic_camera", "esp32s3", "esp32s3_camera")
+    folders = ("app", "camera", "synthetic_camera", "esp32s3", "esp32s3_camera", "himax_we1", "himax_we2")
     sources = [
         path for name in folders for path in (TEMPLATES / name).rglob("*") if path.suffix in (".c", ".h")
     ]
