@@ -380,7 +380,7 @@ def _build(table: Table) -> Build:
         kernels=table.choices("kernels", folders),
         runtime=runtime,
         frame_buffers=table.integer("frame_buffers", 1, 2),
-        rx_window_bytes=table.integer("rx_window_bytes", 64, 1 << 20),
+        rx_window_bytes=table.integer("rx_window_bytes", 256, 1 << 20),
         stack_reserve_bytes=table.integer("stack_reserve_bytes", 256, 1 << 30),
         compilers=table.texts("compilers", _COMMAND, "names of programs, without folders", least=1),
         cflags=table.texts("cflags", _FLAG, "compiler flags without blanks, quotes or $"),

@@ -2,7 +2,7 @@
 # Install the programs that the tests run, from Debian's packages, saying which and how large. Does nothing twice.
 #
 #   gcc                      compiles the firmware of the host board, with the sanitizers that the kernel tests use
-#   g++                      links the Arduino library's examples as programs of this machine
+#   g++                      links the Arduino library's examples as programs of this machine, and C++ of the runtime tflm
 #   gcc-arm-none-eabi        ... of the boards with a Cortex-M
 #   gcc-riscv64-unknown-elf  ... of the board with a RISC-V
 #   gcc-xtensa-lx106         ... of the board with an Xtensa
@@ -15,9 +15,9 @@ missing=
 need() { command -v "$1" >/dev/null || missing="$missing $2"; }
 need gcc 'gcc libc6-dev'
 need g++ g++
-need arm-none-eabi-gcc gcc-arm-none-eabi
+need arm-none-eabi-g++ gcc-arm-none-eabi # C++ too, in the same package
 need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf
-need xtensa-lx106-elf-gcc gcc-xtensa-lx106
+need xtensa-lx106-elf-g++ gcc-xtensa-lx106
 need arc-linux-gnu-gcc gcc-arc-linux-gnu
 need qemu-system-arm qemu-system-arm
 need qemu-system-xtensa qemu-system-misc

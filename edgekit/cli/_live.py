@@ -1,5 +1,6 @@
 """Streams frames through a device and shows the answers: a live view, plain lines, or NDJSON."""
 
+import base64
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from edgekit.contract import Contract
     from edgekit.device.client import Device
-    from edgekit.device.prediction import Prediction
+    from edgekit.device.prediction import Prediction, Sighting
 
     Frame = NDArray[np.generic]
 
@@ -137,6 +138,9 @@ def watch(
 ) -> Tally:
     """Show what the board makes of what its own camera sees, and return the tally.
 
+    As JSON a prediction has two fields more: `capture`, the ticks that the board waited for the picture, and
+    `frame`, the bytes of its frame as base64, or null where it was not asked for or got lost.
+
     Args:
         total: stop after so many; None goes on until Ctrl-C.
         every: whose frames the board shall send; None means all where they are drawn, else none.
@@ -152,10 +156,19 @@ def watch(
             for sighting in islice(device.watch(every=every), total):
                 tally.add(sighting.prediction, None)
                 frame = frame if sighting.frame is None else sighting.frame
-                show(sighting.prediction, None, frame)
+                if output.json:
+                    output.event(_event(sighting.prediction, None, contract) | _seen(sighting))
+                else:
+                    show(sighting.prediction, None, frame)
         except KeyboardInterrupt:
             tally.interrupted = True
     return tally
+
+
+def _seen(sighting: "Sighting") -> dict[str, Any]:
+    """Return what JSON says of a prediction on the board's own camera besides."""
+    frame = None if sighting.frame is None else base64.b64encode(sighting.frame.tobytes()).decode("ascii")
+    return {"capture": sighting.capture_ticks, "frame": frame}
 
 
 def _one_by_one(

@@ -43,7 +43,9 @@ def command(output: Output, words: tuple[str, ...]) -> None:
                 output.text(f"{key:22} {_show(value)}")
         output.text(f"{'verification':22} {boards.verification(found)}")
         if found.emulator is None:
-            output.text(f"{'verify it':22} edgekit prove --board {board_id} --port auto --data DATA")
+            output.text(
+                f"{'verify it':22} edgekit prove --board {board_id} --port auto --model MODEL --data DATA"
+            )
         rows = needs(found)
         output.text("needs:")
         for row in rows:
@@ -78,5 +80,7 @@ def _kib(size: int) -> str:
 
 def _show(value: object) -> str:
     if isinstance(value, tuple | list):
-        return ", ".join(str(v) for v in value) or "-"
+        return ", ".join(map(_show, value)) or "-"
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_show(inner)}" for key, inner in value.items()) or "-"
     return "-" if value in (None, "") else str(value)

@@ -33,7 +33,8 @@ BOARD = "board"
     "--frame-every",
     type=click.IntRange(min=0),
     metavar="N",
-    help="With --source board: fetch each Nth frame, too.  [default: 1 where they are drawn, else 0: none]",
+    help="With --source board: fetch each Nth frame, too; --json gives it as base64."
+    "  [default: 1 where they are drawn, else 0: none]",
 )
 @click.option("--confusion", is_flag=True, help="Print the confusion table at the end.")
 @_options.watched_protocol

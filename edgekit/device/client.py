@@ -52,6 +52,7 @@ class Device:
         self._looked_at = time.monotonic()
         self._broken_at: float | None = None
         self._answered_at = 0.0
+        self._closed = False
         self._labels: tuple[str, ...] = ()
 
     @classmethod
@@ -186,6 +187,7 @@ class Device:
 
         Raises:
             DeviceError: the firmware has no camera, the camera fails, or the device falls silent.
+            UsageError: the device was closed, or a newer watch has taken the place of this one.
         """
         if not self.hello.has_camera:
             raise DeviceError(
@@ -193,15 +195,17 @@ class Device:
                 "flash it with `edgekit flash --camera`",
             )
         self._drain()
-        self._session.watch(every, time.monotonic())
+        watch = self._session.watch(every, time.monotonic())
         self._answered_at = time.monotonic()
         try:
             while True:
+                if not self._session.is_watching(watch):
+                    raise UsageError("a device is watched by one at a time, and a newer watch has begun")
                 self._pump()
                 for sight in self._session.take_sights():
                     yield self._sighting(sight)
         finally:
-            self._session.stop_watch()
+            self._session.stop_watch(watch)
 
     def _sighting(self, sight: Sight) -> Sighting:
         seen = sight.seen
@@ -233,7 +237,8 @@ class Device:
         return self._session.trace
 
     def close(self) -> None:
-        """Let go of the port. Closing twice is allowed."""
+        """Let go of the port, for good. Closing twice is allowed."""
+        self._closed = True
         self._transport.close()
 
     def _drain(self) -> None:
@@ -278,6 +283,8 @@ class Device:
 
     def _pump(self) -> None:
         """Send and receive what is there, or wait for it a while."""
+        if self._closed:  # the line must not be opened again behind the caller's back
+            raise UsageError("the device was closed")
         now = time.monotonic()
         if now - self._looked_at > _AWAY_S:
             self._session.resume(now)  # the caller was busy; the device was not silent for it
@@ -294,8 +301,8 @@ class Device:
                 self._broken_at = None
         except LineBrokenError as error:
             self._reconnect(error)
-        if self._on_note is not None:
-            for note in self._session.take_notes():
+        for note in self._session.take_notes():
+            if self._on_note is not None:
                 self._on_note(note)
 
     def _reconnect(self, error: LineBrokenError) -> None:

@@ -117,10 +117,10 @@ class Hello:
             damaged_packets=damaged,
             repaired_chunks=repaired,
         )
-        if math.prod(hello.input_shape) != hello.input_bytes:
+        if math.prod(hello.input_shape) != hello.input_bytes or hello.input_shape[:1] != (1,):
             raise DeviceError(
                 f"the device's HELLO contradicts itself: input shape {list(hello.input_shape)} "
-                f"is not {hello.input_bytes} bytes"
+                f"is not one frame of {hello.input_bytes} bytes"
             )
         return hello
 

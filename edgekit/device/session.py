@@ -112,17 +112,26 @@ class Session:
         """The CRC-32 of every step's output, once it has come."""
         return self._trace
 
-    def watch(self, every: int, now: float) -> None:
-        """Ask for predictions on the device's camera, with each `every`th frame (0: none)."""
+    def watch(self, every: int, now: float) -> Watch:
+        """Ask for predictions on the device's camera, with each `every`th frame (0: none).
+
+        The watch that is returned takes the place of an earlier one.
+        """
         if self.hello is None:
             raise UsageError("the device has not been greeted yet")
         self._watch = Watch(every, self.hello.input_bytes, self.hello.output_bytes, now)
+        self._stop_watch = False
         self._heard_at = now
+        return self._watch
 
-    def stop_watch(self) -> None:
-        """Ask for no more of them; what is under way is ignored."""
-        self._stop_watch = self._watch is not None
-        self._watch = None
+    def is_watching(self, watch: Watch) -> bool:
+        """Whether this is still what is asked of the device's camera."""
+        return self._watch is watch
+
+    def stop_watch(self, watch: Watch) -> None:
+        """Ask for no more of its predictions, and ignore what is under way; one that was replaced is over."""
+        if self._watch is watch:
+            self._watch, self._stop_watch = None, True
 
     def take_sights(self) -> list[Sight]:
         """Return the predictions on the device's camera that have come since the last call."""
@@ -154,7 +163,7 @@ class Session:
                 self._on_noise(packet)
                 continue
             self.statistics.packets += 1
-            if self._open:
+            if self._open and (not self._only_watches or isinstance(packet, wire.Seen | wire.Picture)):
                 self._heard_at = now  # while greeting, only being greeted back counts
             match packet:
                 case wire.HelloPacket():
@@ -163,6 +172,8 @@ class Session:
                     self._trace, self._trace_wanted = packet.crcs, False
                 case wire.Seen() | wire.Picture() if self._open and self._watch is not None:
                     self._watch.take(packet, now)
+                    if isinstance(packet, wire.Seen):
+                        self._reopens = 0
                 case wire.Ack() | wire.Answer() | wire.Fault() if self._open and self._outbox is not None:
                     self._on_reply(packet, self._outbox, now)
 
@@ -302,6 +313,10 @@ class Session:
     def _waiting(self) -> bool:
         return not self._open or self.unanswered > 0 or self._trace_wanted or self._watch is not None
 
+    @property
+    def _only_watches(self) -> bool:
+        return self._watch is not None and not self.unanswered and not self._trace_wanted
+
     def _check_silence(self, now: float) -> None:
         if not self._waiting or now < self._heard_at + self._timeout_s:
             return
@@ -309,7 +324,8 @@ class Session:
             tried = f"{self._outbox.timeouts} questions about frames were sent"
         else:
             kind = "hello" if not self._open else "trace" if self._trace_wanted else "watch"
-            tried = f"{self._requests} {kind} requests were sent"
+            asked = self._watch.requests if kind == "watch" and self._watch is not None else self._requests
+            tried = f"{asked} {kind} requests were sent"
         received = self.statistics.bytes_received
         heard = f"{received} bytes came back in all" if received else "nothing came back"
         if received and not self.statistics.packets:

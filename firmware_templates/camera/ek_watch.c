@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "ek_app.h"
 #include "ek_config.h"
@@ -14,6 +15,11 @@
 #endif
 
 #define PIECE_BYTES 1024u
+
+_Static_assert(EK_FRAME_WIDTH * EK_FRAME_HEIGHT * (EK_FRAME_ORDER == EK_GRAY ? 1u : 3u) ==
+                   EK_MODEL_INPUT_BYTES,
+               "the camera's frames must be the model's");
+_Static_assert(EK_MODEL_TABLES > 0, "a model that takes no pixels sees no camera");
 
 enum {
     ERROR = 0x84,
@@ -30,6 +36,10 @@ static struct {
 } watch;
 
 static uint8_t frame[EK_MODEL_INPUT_BYTES] EK_FRAMES_ATTRIBUTE;
+
+void ek_watch_init(void) {
+    memset(&watch, 0, sizeof watch);
+}
 
 void ek_watch_start(uint32_t count, uint32_t every) {
     watch.left = count;

@@ -10,6 +10,9 @@
 #include "ek_camera.h"
 #include "ek_frame.h"
 
+/* No predictions are wanted, and they are numbered from 0 again. */
+void ek_watch_init(void);
+
 /* From now on make `count` predictions, and send the frame of each `every`th with it (0: of none).
  */
 void ek_watch_start(uint32_t count, uint32_t every);

@@ -128,6 +128,53 @@ def test_watching_and_sending_take_turns(power: Power) -> None:
         assert device.statistics.resets == 0
 
 
+def test_a_newer_watch_ends_the_older_one(power: Power) -> None:
+    with Device.open(power, timeout_s=60) as device:
+        older = device.watch()
+        assert next(older).frame is None
+        newer = device.watch(every=1)
+        next(newer)
+        with pytest.raises(UsageError, match="a newer watch has begun"):
+            for _ in older:  # what it had taken from the line before that
+                pass
+        del older
+        assert any(sighting.frame is not None for sighting in islice(newer, 60))
+
+
+def test_a_closed_device_is_not_opened_again(power: Power) -> None:
+    with Device.open(power, timeout_s=60) as device:
+        watch = device.watch()
+        next(watch)
+    with pytest.raises(UsageError, match="was closed"):
+        for _ in watch:  # what had come before the end may be there
+            pass
+    with pytest.raises(UsageError, match="was closed"):
+        device.classify(np.zeros((SIDE, SIDE, 3), np.uint8))
+    device.close()
+    assert len(power.processes) == 1
+
+
+def test_an_interrupted_watch_can_be_taken_up_again(power: Power) -> None:
+    with Device.open(power, timeout_s=60) as device:
+        watch = device.watch()
+        assert next(watch).prediction.seq == 0
+        with pytest.raises(KeyboardInterrupt):
+            watch.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+        assert next(watch, None) is None
+        assert device.classify(np.zeros((SIDE, SIDE, 3), np.uint8)).seq == 0
+        assert next(iter(device.watch(every=1))).frame is not None
+
+
+def test_a_watch_that_waits_while_frames_are_sent_piles_nothing_up(power: Power) -> None:
+    with Device.open(power, timeout_s=60) as device:
+        watch = device.watch()
+        next(watch)
+        frames = np.zeros((300, SIDE, SIDE, 3), np.uint8)
+        assert len(list(device.stream(frames))) == 300
+        assert next(watch).prediction.seq == 1
+        assert len(device._session.take_sights()) <= 64
+
+
 def test_a_board_that_restarts_is_watched_again(power: Power) -> None:
     with Device.open(power, timeout_s=60) as device:
         watch = device.watch(every=1)

@@ -1,7 +1,10 @@
 """`--camera` and `--source board`, on the host's board, whose camera sees a moving pattern."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
+
+import sights
 
 from edgekit.firmware.sdk import esp_idf
 
@@ -27,6 +30,13 @@ def test_watches_what_the_board_sees(cli: Callable, model: Path) -> None:
         assert lines[0]["has_camera"] is True
         assert [line["seq"] for line in lines[1:-1]] == list(range(7))
         assert {line["label"] for line in lines[1:-1]} <= {"cat", "dog", "bird"}
+        assert all(line["capture"] >= 0 for line in lines[1:-1])
+        frames = [None if line["frame"] is None else base64.b64decode(line["frame"]) for line in lines[1:-1]]
+        every, shape = (2 if more else 8), lines[0]["input_shape"][1:]
+        for number, frame in enumerate(frames):
+            expected = sights.frame_of(sights.pattern(number), *shape[:2], sights.RED_FIRST).tobytes()
+            wanted = bool(more) and number % every == 0
+            assert frame == (expected if wanted else None)
         assert (lines[-1]["n"], lines[-1]["labelled"], lines[-1]["ok"]) == (7, 0, True)
     done = cli(*watch)
     assert done.code == 0

@@ -156,7 +156,7 @@ def test_a_line_that_cannot_be_opened_again_is_an_error(board: Board) -> None:
 
 def test_a_line_that_never_comes_back_is_an_error(board: Board) -> None:
     lines: Iterator[Callable[[], Transport]] = itertools.chain([board], itertools.repeat(absent))
-    with Device.open(lambda: next(lines)(), timeout_s=0.5) as device:
+    with Device.open(lambda: next(lines)(), timeout_s=2.0) as device:
         board.kill()
         with pytest.raises(PortError, match="unplugged"):
             device.classify(frames(1)[0])
@@ -178,7 +178,8 @@ def test_a_line_that_breaks_again_and_again_is_an_error() -> None:
 
 def test_a_silent_device_is_an_error() -> None:
     ours, theirs = socket.socketpair()
-    with theirs, pytest.raises(DeviceError, match=r"silent for 0\.3 s: 2 hello requests were sent, nothing"):
+    said = r"silent for 0\.3 s: \d+ hello requests were sent, nothing"
+    with theirs, pytest.raises(DeviceError, match=said):
         Device.open(SocketTransport(ours), timeout_s=0.3)
     assert ours.fileno() == -1
 
@@ -204,10 +205,12 @@ def test_trace_needs_a_debug_build(board: Board, tmp_path: Path) -> None:
 def test_a_caller_slower_than_the_timeout_loses_nothing(board: Board) -> None:
     images = frames(6)
     waiting = threading.Event()
-    with Device.open(board, timeout_s=0.2) as device:
-        for image, prediction in zip(images, device.stream(images), strict=True):
+    # The program must start within the timeout, also on a busy machine.
+    with Device.open(board, timeout_s=2.0) as device:
+        for number, (image, prediction) in enumerate(zip(images, device.stream(images), strict=True)):
             assert prediction.scores.tobytes() == expected_scores(image.tobytes())
-            waiting.wait(0.25)
+            if number in (0, 3):
+                waiting.wait(2.1)
 
 
 def test_serial_terminal(terminal: str) -> None:

@@ -11,14 +11,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from link_simulator.device import SimulatedDevice, compile_device, expected_scores
+from link_simulator.device import SimulatedDevice, compile_device, compile_program, expected_scores
 
 from edgekit.device import frame as wire
 from edgekit.device.frame import ErrorCode, PacketType
 from edgekit.device.hello import Field
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "protocol.md"
-VECTORS = re.compile(r"(<!-- made by: .* -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+VECTORS = re.compile(r"(<!-- made by: PYTHON[^>]* -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+CAMERA_VECTORS = re.compile(r"(<!-- made by: the same, with a camera -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 FRAME = bytes(7 * i & 0xFF for i in range(132))
 SIZE = {"TEST_INPUT_BYTES": len(FRAME), "EK_TRACE": 1}
 
@@ -43,13 +44,32 @@ def conversation(device: SimulatedDevice) -> list[tuple[str, bytes, bytes]]:
         ("One for a frame that the device does not know; ERROR UNKNOWN_FRAME.", chunk(5, 0, seq=259)),
         ("TRACE_REQUEST; TRACE.", wire.encode_trace_request()),
         ("A packet of an unknown type; ERROR UNKNOWN_TYPE.", wire.encode(b"\x55")),
+        ("WATCH_REQUEST without a camera; ERROR NO_CAMERA.", wire.encode_watch_request(16, 0)),
     ]
     return [(what, data, device.arrive(data)) for what, data in steps]
 
 
-def vectors(device: SimulatedDevice) -> str:
+def watched(device: SimulatedDevice) -> list[tuple[str, bytes, bytes]]:
+    """Return the same of a device that is watched; it idles after each request."""
+    device.arrive(wire.encode_hello_request(0x4D2))
+    steps = [
+        ("WATCH_REQUEST of 2 predictions, with each 2nd frame; PICTURE 0, SEEN 0, SEEN 1.", 2, 2),
+        ("Of one more, with every frame; PICTURE 2, SEEN 2.", 1, 1),
+        ("Of none; no answer.", 0, 0),
+    ]
+    found = []
+    for what, count, every in steps:
+        request = wire.encode_watch_request(count, every)
+        found.append((what, request, device.arrive(request) + device.poll(4)))
+    device.break_camera(1)
+    request = wire.encode_watch_request(16, 0)
+    what = "Of 16, but the camera's cable is loose; ERROR CAMERA_FAILED."
+    return [*found, (what, request, device.arrive(request) + device.poll(4))]
+
+
+def vectors(said: list[tuple[str, bytes, bytes]]) -> str:
     lines = []
-    for what, sent, answer in conversation(device):
+    for what, sent, answer in said:
         lines += [what, *hexadecimal(">", sent), *hexadecimal("<", answer), ""]
     return "\n".join(lines[:-1]) + "\n"
 
@@ -62,6 +82,10 @@ def small_device(folder: Path) -> SimulatedDevice:
     return SimulatedDevice(compile_device(folder / "device.so", defines=SIZE))
 
 
+def seeing_device(folder: Path) -> SimulatedDevice:
+    return SimulatedDevice(compile_device(folder / "seeing.so", defines=SIZE | {"EK_CAMERA": 1}))
+
+
 def document() -> str:
     return DOCUMENT.read_text(encoding="utf-8")
 
@@ -69,7 +93,28 @@ def document() -> str:
 def test_vectors_are_what_the_code_says(tmp_path: Path) -> None:
     found = VECTORS.search(document())
     assert found is not None
-    assert found[2] == vectors(small_device(tmp_path)), "run this file as a program"
+    assert found[2] == vectors(conversation(small_device(tmp_path))), "run this file as a program"
+
+
+def test_vectors_of_the_camera_are_what_the_code_says(tmp_path: Path) -> None:
+    found = CAMERA_VECTORS.search(document())
+    assert found is not None
+    assert found[2] == vectors(watched(seeing_device(tmp_path))), "run this file as a program"
+
+
+def test_the_predictions_of_the_camera_s_vectors_are_right(tmp_path: Path) -> None:
+    heard = [wire.Decoder().feed(answer) for _, _, answer in watched(seeing_device(tmp_path))]
+    assert [[type(packet) for packet in packets] for packets in heard] == [
+        [wire.Picture, wire.Seen, wire.Seen],
+        [wire.Picture, wire.Seen],
+        [],
+        [wire.Fault],
+    ]
+    for number, (picture, seen) in enumerate((heard[0][:2], heard[1])):
+        assert isinstance(picture, wire.Picture)
+        assert (picture.seq, picture.offset, len(picture.data)) == (2 * number, 0, len(FRAME))
+        assert seen == wire.Seen(2 * number, 7, 14, 7, expected_scores(picture.data))
+    assert heard[3] == [wire.Fault(3, 0, ErrorCode.CAMERA_FAILED)]
 
 
 def test_the_prediction_of_the_vectors_is_right(tmp_path: Path) -> None:
@@ -98,7 +143,9 @@ def test_tables_are_complete() -> None:
 def test_the_minimal_client_works(program: Path, pixel: int | None) -> None:
     code = document().split("```python\n", 1)[1].split("```", 1)[0]
     ours, theirs = socket.socketpair()
-    with ours, subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()):
+    ours.settimeout(60)
+    # In this order the line is closed first, and with it the program ends.
+    with subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()), ours:
         theirs.close()
         names = {"line": ours}
         exec(code, names)
@@ -106,11 +153,34 @@ def test_the_minimal_client_works(program: Path, pixel: int | None) -> None:
             frame = bytes((i * sequence) & 0xFF if pixel is None else pixel for i in range(3072))
             scores = names["classify"](sequence, frame)  # type: ignore[operator]
             assert bytes(score & 0xFF for score in scores) == expected_scores(frame)
-        ours.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_minimal_client_watches(tmp_path: Path) -> None:
+    code = document().split("```python\n", 1)[1].split("```", 1)[0]
+    program = compile_program(tmp_path / "firmware", **SIZE, EK_CAMERA=1)
+    seen = [
+        packet for _, _, answer in watched(seeing_device(tmp_path)) for packet in wire.Decoder().feed(answer)
+    ]
+    expected = [(packet.seq, packet.scores) for packet in seen if isinstance(packet, wire.Seen)]
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    # In this order the line is closed first, and with it the program ends.
+    with subprocess.Popen([program], stdin=theirs.fileno(), stdout=theirs.fileno()), ours:
+        theirs.close()
+        names = {"line": ours}
+        exec(code, names)
+        found = list(names["watch"](3))  # type: ignore[operator]
+    assert [(number, bytes(score & 0xFF for score in scores)) for number, scores in found] == expected
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        made = vectors(small_device(Path(folder)))
-    DOCUMENT.write_text(VECTORS.sub(lambda found: found[1] + made + found[3], document()), encoding="utf-8")
+        both = (
+            (VECTORS, vectors(conversation(small_device(Path(folder))))),
+            (CAMERA_VECTORS, vectors(watched(seeing_device(Path(folder))))),
+        )
+    text = document()
+    for place, made in both:
+        text = place.sub(lambda found, made=made: found[1] + made + found[3], text)
+    DOCUMENT.write_text(text, encoding="utf-8")
     sys.exit(0)

@@ -42,6 +42,15 @@ def test_nothing_is_left_to_fill_in(path: Path) -> None:
     assert not re.search(r"@@|\bTODO\b|\bTBD\b|\bFIXME\b", path.read_text("utf-8"))
 
 
+def test_the_index_has_every_page() -> None:
+    index = documents.ROOT / "docs" / "README.md"
+    linked = {
+        (index.parent / link.partition("#")[0]).resolve() for link in _LINK.findall(index.read_text("utf-8"))
+    }
+    pages = {path.resolve() for path in index.parent.rglob("*.md")} - {index.resolve()}
+    assert {str(path) for path in pages - linked} == set()
+
+
 _PATH = re.compile(
     r"(?:boards|benchmarks|docs|edgekit|examples|firmware_templates|scripts|tests)/[\w./{},*-]*|[\w-]+\.md"
 )

@@ -50,6 +50,9 @@ def compile_device(
 ) -> Path:
     """Compile the device code and the test's model with a port: by default a library with the test's."""
     sources = [*app_sources(), HERE / "model.c", *port]
+    if defines and "EK_CAMERA" in defines:
+        camera = resources.firmware_templates() / "camera"
+        sources += [camera / "ek_watch.c", camera / "ek_picture.c", HERE / "sim_camera.c"]
     folders = {f"-I{folder}" for folder in (*(path.parent for path in sources), *app_folders())}
     settings = [f"-D{name}={value}" for name, value in (defines or {}).items()]
     command = [*compiler(), *WARNINGS, *options, *settings, *sorted(folders)]
@@ -64,10 +67,11 @@ def compile_fuzzer(out: Path, **defines: int) -> Path:
     return compile_device(out, defines=defines, options=options, port=port)
 
 
-def compile_program(out: Path) -> Path:
+def compile_program(out: Path, **defines: int) -> Path:
     """Compile the device for the host's own port: a process that speaks on stdin and stdout."""
     host = resources.firmware_templates() / "host"
-    return compile_device(out, options=("-O2",), port=[host / "port.c", host / "main.c"])
+    port = [host / "port.c", host / "main.c"]
+    return compile_device(out, defines=defines, options=("-O2",), port=port)
 
 
 class SimulatedDevice:
@@ -77,6 +81,7 @@ class SimulatedDevice:
         self._c = ctypes.CDLL(str(library))
         self._c.sim_arrive.argtypes = self._c.sim_queue.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
         self._c.sim_take.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+        self._c.sim_poll.argtypes = [ctypes.c_size_t]
         self._c.sim_take.restype = self._c.sim_overflow.restype = ctypes.c_size_t
         self._out = ctypes.create_string_buffer(1 << 20)
         self.reset()
@@ -93,6 +98,15 @@ class SimulatedDevice:
     def queue(self, data: bytes) -> None:
         """Let bytes arrive while the device is too busy to look."""
         self._c.sim_queue(data, len(data))
+
+    def poll(self, rounds: int) -> bytes:
+        """Let the device run its loop so many times, and return what it sent."""
+        self._c.sim_poll(rounds)
+        return self.take()
+
+    def break_camera(self, fault: int) -> None:
+        """From now on the camera works (0), gives no picture (1) or too small ones (2)."""
+        self._c.sim_camera(fault)
 
     def take(self) -> bytes:
         """Return what the device has sent."""

@@ -409,6 +409,112 @@ def test_all_differing_fields_are_named() -> None:
     assert "output" not in str(raised.value)
 
 
+WATCHED: dict[int, bytes | None] = {16: number(7), 7: struct.pack("<4I", 1, 2, 2, 3), 8: number(12)}
+SEEN = b"\x86" + struct.pack("<IQQQI", 0, 1, 2, 3, 4) + bytes(4)
+PICTURE = b"\x87" + struct.pack("<II", 0, 0) + bytes(12)
+
+
+def watching(number: int = 9) -> Session:
+    session = Session(number, 0.0)
+    session.bytes_to_send(0.0)
+    session.feed(hello(number, WATCHED), 0.0)
+    session.watch(1, 0.0)
+    return session
+
+
+def test_predictions_count_as_answers_between_restarts() -> None:
+    session = watching()
+    for restart in range(20):
+        session.feed(hello(0, WATCHED), 1.0 + restart)
+        session.feed(hello(10 + restart, WATCHED), 1.0 + restart)
+        session.feed(wire.encode(SEEN), 1.0 + restart)
+        assert len(session.take_sights()) == 1
+    with pytest.raises(DeviceError, match="6th time"):
+        for restart in range(20, 30):
+            session.feed(hello(0, WATCHED) + hello(10 + restart, WATCHED), 30.0)
+
+
+def test_a_watch_that_was_replaced_stops_nothing() -> None:
+    session = watching()
+    first = session.watch(0, 1.0)
+    second = session.watch(2, 1.0)
+    session.stop_watch(first)
+    assert not session.is_watching(first)
+    assert session.is_watching(second)
+    assert session.bytes_to_send(1.0) == wire.encode_watch_request(16, 2)
+    session.stop_watch(second)
+    assert session.bytes_to_send(1.0) == wire.encode_watch_request(0, 0)
+    assert session.bytes_to_send(1.0) == b""
+    assert session.next_deadline() is None
+
+
+def test_a_silent_camera_says_how_often_it_was_asked() -> None:
+    session = watching()
+    with pytest.raises(DeviceError, match="silent for 10 s: 4 watch requests were sent"):
+        for step in range(100):
+            session.bytes_to_send(0.25 * step)
+
+
+def test_a_device_that_talks_of_other_things_is_not_watched_for_ever() -> None:
+    session = watching()
+    with pytest.raises(DeviceError, match="silent for 10 s"):
+        for step in range(100):
+            session.bytes_to_send(0.25 * step)
+            session.feed(ack((5, 0, 128)) + hello(9, WATCHED), 0.25 * step)
+    # Pieces of a picture are a sign of life on a slow line; a picture too many ends it otherwise.
+    session = watching()
+    for step in range(100):
+        session.bytes_to_send(0.25 * step)
+        session.feed(wire.encode(PICTURE[:9] + b"a"), 0.25 * step)
+    session.feed(wire.encode(PICTURE[:9] + b"a") * 92, 25.0)
+    with pytest.raises(DeviceError, match="no prediction comes with them"):
+        session.feed(wire.encode(PICTURE[:9] + b"a"), 25.0)
+
+
+def test_a_hello_of_several_frames_at_a_time() -> None:
+    session = Session(9, 0.0)
+    with pytest.raises(DeviceError, match=r"input shape \[2, 2, 3\] is not one frame of 12 bytes"):
+        session.feed(hello(9, WATCHED | {7: struct.pack("<3I", 2, 2, 3)}), 0.0)
+
+
+@pytest.mark.parametrize("body", [SEEN, PICTURE])
+def test_packets_of_the_camera_that_are_cut_or_too_long_show_nothing(body: bytes) -> None:
+    for size in range(1, len(body) + 20):
+        session = watching()
+        session.feed(wire.encode((body + bytes(20))[:size]) + wire.encode(SEEN), 0.1)
+        sights = session.take_sights()
+        assert len(sights) == 1
+        whole = (body, size) == (PICTURE, len(PICTURE))
+        assert sights[-1].frame == (bytes(12) if whole else None)
+        assert sights[-1].seen.scores == bytes(4)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                [b"\x81", b"\x82", b"\x84", SEEN, SEEN[:-4], SEEN[:1], PICTURE, PICTURE[:9], PICTURE[:1]]
+            ),
+            st.binary(max_size=40),
+            st.integers(1, 60),
+        ),
+        max_size=40,
+    )
+)
+def test_nothing_a_camera_says_makes_the_session_fail_otherwise(said: list[tuple[bytes, bytes, int]]) -> None:
+    session = watching()
+    for step, (start, rest, times) in enumerate(said):
+        try:
+            session.bytes_to_send(0.1 * step)
+            session.feed(wire.encode(start + rest) * times, 0.1 * step)
+        except EdgekitError:
+            return
+        for sight in session.take_sights() if step % 2 else ():
+            assert sight.frame is None or len(sight.frame) == 12
+            assert len(sight.seen.scores) == 4
+
+
 @settings(max_examples=200)
 @given(st.lists(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(wire.encode)), max_size=30))
 def test_nothing_a_device_says_makes_the_session_fail_otherwise(pieces: list[bytes]) -> None:

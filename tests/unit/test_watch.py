@@ -1,5 +1,7 @@
 """What is asked of a device's camera, and what is made of its answers: without a device."""
 
+import math
+
 import pytest
 
 from edgekit.device import frame as wire
@@ -42,11 +44,58 @@ def test_asks_again_when_nothing_comes() -> None:
     assert asked.ask_at == 12.5
 
 
+def test_a_slow_board_is_asked_less_and_less_often() -> None:
+    asked, now, requests = watch(), 10.0, []
+    while now < 100.0:
+        if asked.bytes_to_send(now):
+            requests.append(now)
+        now += 0.5
+    assert requests == [10.0, 11.0, 13.0, 17.0, 25.0, 41.0, 73.0]
+    assert asked.requests == 7
+    asked.take(seen(0), 100.0)
+    assert asked.requests == 0
+    assert asked.ask_at == 101.0
+
+
+def test_a_caller_who_does_not_look_is_sent_no_more() -> None:
+    asked = watch()
+    for seq in range(16):
+        asked.bytes_to_send(10.0)
+        asked.take(seen(seq), 10.0)
+    assert asked.ask_at == math.inf
+    assert asked.bytes_to_send(1e9) == b""
+    for seq in range(16, 1000):
+        asked.take(seen(seq), 10.0)
+    assert [sight.seen.seq for sight in asked.take_sights()] == list(range(936, 1000))
+    assert asked.bytes_to_send(10.0) == ASK
+
+
+@pytest.mark.parametrize("piece", [b"", b"a", b"abcdef", b"abcdefghij"])
+def test_pictures_without_end(piece: bytes) -> None:
+    asked = watch()
+    for seq in range(9):  # some predictions may be lost
+        asked.take(Picture(seq, 0, b"abcdef"), 10.0)
+    asked.take(seen(9), 10.0)
+    with pytest.raises(DeviceError, match="no prediction comes with them"):
+        for _ in range(97):
+            asked.take(Picture(9, 0, piece), 10.0)
+
+
 def test_asks_at_once_after_a_restart() -> None:
     asked = watch()
     asked.bytes_to_send(10.0)
     asked.start_over(10.2)
     assert asked.bytes_to_send(10.2) == ASK
+
+
+def test_a_prediction_that_the_line_doubles_counts_once() -> None:
+    asked = watch()
+    for seq in (0, 0, 1, 1, 1, 2):
+        asked.take(seen(seq), 10.0)
+    assert [sight.seen.seq for sight in asked.take_sights()] == [0, 1, 2]
+    asked.start_over(11.0)
+    asked.take(seen(2), 11.0)
+    assert [sight.seen.seq for sight in asked.take_sights()] == [2]
 
 
 def test_puts_a_frame_together() -> None:
@@ -103,7 +152,7 @@ def test_failures_say_what_they_mean(code: ErrorCode, reason: int, said: str) ->
     assert failure(Fault(0, reason, ErrorCode.CONFLICT)) is None
 
 
-@pytest.mark.parametrize("packet", [seen(0xFFFFFFFF), Picture(1, 2, b"xyz"), Picture(1, 2, b"")])
+@pytest.mark.parametrize("packet", [seen(0xFFFFFFFF), Picture(1, 2, b"xyz"), Picture(1, 2, b"a")])
 def test_packets_are_read_as_they_are_written(packet: Seen | Picture) -> None:
     if isinstance(packet, Seen):
         body = b"\x86" + packet.seq.to_bytes(4, "little")

@@ -90,6 +90,7 @@ static struct {
 #ifdef EK_TRACE
 void ek_trace_step(uint32_t step, const int8_t *output, uint32_t size) {
     app.trace[step] = ek_crc32(0, (const uint8_t *)output, size, false);
+    app.traced = true; /* a frame of the board's own camera counts, too */
 }
 #endif
 
@@ -211,9 +212,6 @@ static void run(const frame_buffer *frame) {
     result->preprocess_ticks = times.preprocess;
     result->sequence = frame->sequence;
     result->valid = true;
-#ifdef EK_TRACE
-    app.traced = true;
-#endif
     send_prediction(result);
 }
 
@@ -354,7 +352,7 @@ static void take_packet(const uint8_t *body, size_t size) {
 void ek_app_init(void) {
     memset(&app, 0, sizeof app);
 #ifdef EK_CAMERA
-    ek_watch_start(0, 0);
+    ek_watch_init();
 #endif
     ek_port_init();
     send_hello();

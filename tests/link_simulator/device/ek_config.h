@@ -12,5 +12,10 @@
 #endif
 #define EK_TICKS_UNIT 0
 #define EK_TICKS_EXACT 1
+#ifdef EK_CAMERA /* the model's one row of pixels */
+#define EK_FRAME_WIDTH (TEST_INPUT_BYTES / 3u)
+#define EK_FRAME_HEIGHT 1u
+#define EK_FRAME_ORDER 1
+#endif
 
 #endif

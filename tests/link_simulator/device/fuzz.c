@@ -2,7 +2,8 @@
  * damaged.
  *
  * Usage: fuzz SEED ROUNDS. Built with AddressSanitizer and UndefinedBehaviorSanitizer, which end
- * the program at the first fault. Prints how much the device has taken and sent.
+ * the program at the first fault; so does an answer that is no valid packet. Prints how many bytes
+ * the device has taken and sent, and how many predictions and pieces of frames of its own camera.
  */
 
 #include <stdbool.h>
@@ -15,6 +16,8 @@
 #include "ek_frame.h"
 #include "model.h"
 #include "sim_port.h"
+
+enum { WATCH_REQUEST = 5, SEEN = 0x86, PICTURE = 0x87 };
 
 static uint64_t state;
 
@@ -78,6 +81,10 @@ static size_t make_body(uint8_t *body) {
             body[13 + i] = (uint8_t)next(256);
         }
         size = 13 + count;
+    } else if (body[0] == WATCH_REQUEST) {
+        put_u32(body + 1, next(8) == 0 ? 0xFFFFFFFFu - next(2) : next(20));
+        put_u32(body + 5, next(8) == 0 ? 0xFFFFFFFFu - next(2) : next(4));
+        size = 9;
     } else {
         size += next(3) == 0 ? next(40) : 4;
         for (size_t i = 1; i < size; i++) {
@@ -142,14 +149,48 @@ static size_t send_something(uint8_t *body, uint8_t *line) {
             size = next((uint32_t)size);
         }
     }
-    sim_arrive(line, size);
+    if (next(4) == 0) {
+        sim_queue(line, size);
+    } else {
+        sim_arrive(line, size);
+    }
     return size;
+}
+
+/* Read all that the device has sent; it must be whole packets of its own. */
+static size_t check_answers(size_t *seen, size_t *pictures) {
+    static uint8_t answer[65536];
+    static ek_receiver receiver;
+    size_t sent = 0;
+    for (size_t count; (count = sim_take(answer, sizeof answer)) > 0; sent += count) {
+        for (size_t i = 0; i < count; i++) {
+            const size_t size = ek_receive(&receiver, answer[i]);
+            if (receiver.dropped > 0 || receiver.repaired > 0) {
+                fputs("the device sent a damaged packet\n", stderr);
+                exit(1);
+            }
+            if (size > 0 && receiver.body[0] < 0x80) {
+                fputs("the device sent a packet of the host's\n", stderr);
+                exit(1);
+            }
+            *seen += size > 0 && receiver.body[0] == SEEN;
+            *pictures += size > 0 && receiver.body[0] == PICTURE;
+        }
+    }
+    return sent;
+}
+
+/* The device idles a while: it may look into its camera, if that works. */
+static void idle(void) {
+#ifdef EK_CAMERA
+    sim_camera(next(40) == 0 ? (int)(1 + next(2)) : SIM_CAMERA_WORKS);
+#endif
+    sim_poll(next(6));
 }
 
 int main(int argc, char **argv) {
     static uint8_t body[2048];
     static uint8_t line[4096];
-    static uint8_t answer[65536];
     if (argc != 3) {
         return 2;
     }
@@ -157,16 +198,17 @@ int main(int argc, char **argv) {
     const unsigned long rounds = strtoul(argv[2], NULL, 10);
     size_t taken = 0;
     size_t sent = 0;
+    size_t seen = 0;
+    size_t pictures = 0;
     sim_reset();
     for (unsigned long round = 0; round < rounds; round++) {
         if (next(500) == 0) {
             sim_reset();
         }
         taken += next(12) == 0 ? send_frame(next(4)) : send_something(body, line);
-        for (size_t count; (count = sim_take(answer, sizeof answer)) > 0;) {
-            sent += count;
-        }
+        idle();
+        sent += check_answers(&seen, &pictures);
     }
-    printf("%zu %zu\n", taken, sent);
+    printf("%zu %zu %zu %zu\n", taken, sent, seen, pictures);
     return 0;
 }

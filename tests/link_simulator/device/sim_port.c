@@ -28,6 +28,10 @@ size_t ek_port_read(uint8_t *data, size_t size) {
     return count;
 }
 
+bool ek_port_pending(void) {
+    return port.arrived > 0;
+}
+
 void ek_port_write(const uint8_t *data, size_t size) {
     if (size <= SENT_BYTES - port.sent) {
         memcpy(port.out + port.sent, data, size);
@@ -55,6 +59,12 @@ void sim_queue(const uint8_t *data, size_t size) {
 void sim_arrive(const uint8_t *data, size_t size) {
     sim_queue(data, size);
     while (port.arrived > 0) {
+        ek_app_poll();
+    }
+}
+
+void sim_poll(size_t rounds) {
+    for (; rounds > 0; rounds--) {
         ek_app_poll();
     }
 }
