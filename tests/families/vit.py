@@ -1,0 +1,65 @@
+"""ViT: Dosovitskiy et al. 2021, and the image tower of CLIP: Radford et al. 2021.
+
+CLIP's tower has a norm before the first block, QuickGELU, and a projection into the space shared with texts;
+a dense layer over that space is the classifier here.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class _QuickGelu(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(1.702 * x)
+
+
+class _Attention(nn.Module):
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, count, channels = x.shape
+        parts = self.qkv(x).reshape(batch, count, 3, self.heads, channels // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        weights = torch.softmax(query @ key.transpose(-2, -1) * (channels // self.heads) ** -0.5, -1)
+        return self.out((weights @ value).transpose(1, 2).reshape(batch, count, channels))
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int, heads: int, act: nn.Module):
+        super().__init__()
+        self.before, self.between = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.attention = _Attention(channels, heads)
+        self.mlp = nn.Sequential(nn.Linear(channels, 4 * channels), act, nn.Linear(4 * channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.before(x))
+        return x + self.mlp(self.between(x))
+
+
+class _Tower(nn.Module):
+    def __init__(self, channels: int, heads: int, depth: int, patch: int, clip: bool):
+        super().__init__()
+        self.patches = nn.Conv2d(3, channels, patch, patch, bias=not clip)
+        self.token = nn.Parameter(0.5 * torch.randn(1, 1, channels))
+        self.places = nn.Parameter(0.5 * torch.randn(1, (96 // patch) ** 2 + 1, channels))
+        self.first = nn.LayerNorm(channels) if clip else nn.Identity()
+        self.blocks = nn.Sequential(
+            *(_Block(channels, heads, _QuickGelu() if clip else nn.GELU()) for _ in range(depth))
+        )
+        self.last = nn.LayerNorm(channels)
+        shared = nn.Linear(channels, channels, bias=False) if clip else nn.Identity()
+        self.head = nn.Sequential(shared, nn.Linear(channels, 10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], 1) + self.places
+        return self.head(self.last(self.blocks(self.first(tokens))[:, 0]))
+
+
+VARIANTS = {
+    "ViT": lambda: _Tower(48, 3, 3, 12, False),
+    "CLIP image tower": lambda: _Tower(64, 4, 3, 16, True),
+}
