@@ -33,6 +33,7 @@ from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual_flash
 from edgekit.graph import tflite
 from edgekit.graph.digest import model_digest
+from edgekit.graph.edges import int8_core
 from edgekit.graph.ir import Graph
 from edgekit.inspection import Inspection
 
@@ -74,7 +75,7 @@ def load_model(path: Path | str, flags: ContractFlags | None = None) -> Model:
     """
     path = Path(path)
     content = tflite.read_bytes(path)
-    graph = tflite.parse_file(content, path)
+    graph = int8_core(tflite.parse_file(content, path))
     agreed = _with_flags(graph, contract.of(graph), flags or ContractFlags())
     return Model(path, content, graph, agreed, model_digest(graph))
 
@@ -156,7 +157,7 @@ def inspect(path: Path, boards: Sequence[Board]) -> Inspection:
     Raises:
         ModelError: the file is no .tflite that can be read.
     """
-    graph = tflite.read(path)
+    graph = int8_core(tflite.read(path))
     try:
         generated = generate(graph, contract.of(graph))
     except ModelError as error:

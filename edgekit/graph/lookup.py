@@ -32,6 +32,17 @@ def rescaled(source: Quantization, target: Quantization, low: int = -128, high: 
     return _table(values, target.zero_point, low, high)
 
 
+def through_float(source: Quantization, target: Quantization) -> Table:
+    """Return DEQUANTIZE to float32, then QUANTIZE."""
+
+    def value(q: int) -> int:
+        real = np.float32(source.scale) * np.float32(q - source.zero_point)
+        scaled = float(real / np.float32(target.scale))
+        return fixed_point.round_half_away(min(max(scaled, -1024.0), 1024.0))
+
+    return _table(map(value, _INPUTS), target.zero_point)
+
+
 def leaky(source: Quantization, target: Quantization, alpha: float) -> Table:
     """Return LEAKY_RELU: values below zero are multiplied by `alpha`.
 

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrite import fold_padding
+from edgekit.graph.rewrites import rewritten
 from edgekit.ops.step import Step
 
 _NOT_OPERATORS = frozenset({"step"})
@@ -34,14 +34,14 @@ def supported() -> tuple[str, ...]:
 
 
 def lower(graph: Graph) -> tuple[Step, ...]:
-    """Return the kernel calls of a whole graph, in order, with PAD folded into convolutions.
+    """Return the kernel calls of a whole graph, in order, after the rewrites.
 
     Raises:
         UnsupportedOpError: some operators have no kernel; all of them are listed with reasons.
         ModelError: the file contradicts itself.
     """
     known = supported()
-    folded = fold_padding(graph)
+    folded = rewritten(graph)
     steps: list[Step] = []
     refused: list[tuple[Op, str]] = []
     for op in folded.ops:

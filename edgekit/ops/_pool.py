@@ -2,6 +2,7 @@
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
+from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._window import window
 from edgekit.ops.step import Step
@@ -23,7 +24,7 @@ def lower_pool(graph: Graph, op: Op, kernel: str) -> Step:
         raise UnsupportedOpError(f"its filter of {filter_size[0]} x {filter_size[1]} is too large")
     low, high = _checks.output_range(op, out)
     return Step(
-        ops=(op.index,),
+        ops=covered(op),
         kind=op.kind,
         kernel=kernel,
         params_type="ek_pool_2d_params",

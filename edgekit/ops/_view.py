@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from edgekit.graph.ir import Graph, Op
+from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops.step import Step
 
@@ -16,7 +17,7 @@ def lower_view(graph: Graph, op: Op, expected: Sequence[int]) -> Step:
     # TFLite computes the shape anew, and what reads the output sees that one, not the file's.
     _checks.expect_shape(graph, op, target, expected)
     return Step(
-        ops=(op.index,),
+        ops=covered(op),
         kind=op.kind,
         kernel=None,
         params_type="",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
-from edgekit.graph.rewrite import EXPLICIT_PADDING
+from edgekit.graph.rewrites import EXPLICIT_PADDING
 from edgekit.ops._checks import MAX_ELEMENTS, describe, expect_shape, option
 
 

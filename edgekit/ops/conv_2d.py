@@ -4,7 +4,7 @@ import math
 
 from edgekit.errors import ModelError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrite import covered
+from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._convolution import Convolution, convolution, parameters
 from edgekit.ops.step import Step

@@ -2,7 +2,7 @@
 
 from edgekit.errors import ModelError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrite import covered
+from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._convolution import convolution, parameters
 from edgekit.ops.step import Step

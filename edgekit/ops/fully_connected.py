@@ -9,6 +9,7 @@ import numpy as np
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import DType, Graph, Op, Quantization
+from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops.step import Constant, Param, Step
 
@@ -49,7 +50,7 @@ def lower(graph: Graph, op: Op) -> Step:
     limits = [int(reach.max())] if len(scales) == 1 else [int(value) for value in reach]
     constants += _multipliers(scales, limits, quantization, out, (low, high))
     return Step(
-        ops=(op.index,),
+        ops=covered(op),
         kind=op.kind,
         kernel="ek_fully_connected_s8",
         params_type="ek_fully_connected_params",

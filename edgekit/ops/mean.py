@@ -1,17 +1,20 @@
-"""MEAN over neighbouring dimensions such as height and width.
+"""MEAN over any dimensions; over neighbours such as height and width by a kernel of its own.
 
 Rounding: twice, with 1 / count folded into the multiplier by an integer division that truncates
 (measured against LiteRT 2.3.0, held by tests/kernels).
 """
 
 import math
+from collections.abc import Sequence
 
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops.step import Step
+from edgekit.ops._strided import joined, row_major
+from edgekit.ops.step import Param, Step
 
+_RANK = 3
 _MAX_COUNT = 1 << 22
 """Elements in one mean: sums stay within 32 bits."""
 
@@ -30,9 +33,8 @@ def lower(graph: Graph, op: Op) -> Step:
     sizes = [size for size in source.shape if size > 1]
     first = reduced.index(True) if True in reduced else len(reduced)
     last = first + reduced.count(True)
-    if not all(reduced[first:last]):
-        raise UnsupportedOpError(f"it reduces dimensions {sorted(axes)}, which are not neighbours")
-    count = math.prod(sizes[first:last])
+    neighbours = all(reduced[first:last])
+    count = math.prod(size for size, is_reduced in zip(sizes, reduced, strict=True) if is_reduced)
     if count > _MAX_COUNT:
         raise UnsupportedOpError(f"it averages {count} elements, at most {_MAX_COUNT} are possible")
     real = quantization.scale / out.scale
@@ -40,23 +42,47 @@ def lower(graph: Graph, op: Op) -> Step:
     multiplier, shift = fixed_point.mean_multiplier(real, count)
     if not -31 <= shift <= 30:
         raise UnsupportedOpError(f"its scales are out of range: {quantization.scale} to {out.scale}")
-    return Step(
-        ops=(op.index,),
-        kind=op.kind,
-        kernel="ek_mean_s8",
-        params_type="ek_mean_params",
-        params={
+    params: dict[str, Param] = {
+        "bias": -count * quantization.zero_point,
+        "multiplier": multiplier,
+        "shift": shift,
+        "output_zero_point": out.zero_point,
+    }
+    if neighbours:
+        walk: dict[str, Param] = {
             "outer": math.prod(sizes[:first]),
             "reduced": count,
             "inner": math.prod(sizes[last:]),
-            "bias": -count * quantization.zero_point,
-            "multiplier": multiplier,
-            "shift": shift,
-            "output_zero_point": out.zero_point,
-        },
+        }
+    else:
+        walk = _walk(sizes, reduced)
+    return Step(
+        ops=(op.index,),
+        kind=op.kind,
+        kernel="ek_mean_s8" if neighbours else "ek_mean_axes_s8",
+        params_type="ek_mean_params" if neighbours else "ek_mean_axes_params",
+        params=walk | params,
         inputs=(source.index,),
         output=target.index,
     )
+
+
+def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> dict[str, Param]:
+    """Return sizes and strides of the dimensions that are kept, then of those that are reduced."""
+    strides = row_major(sizes)
+    params: dict[str, Param] = {}
+    for name, wanted in (("kept", False), ("reduced", True)):
+        places = [i for i, is_reduced in enumerate(reduced) if is_reduced is wanted]
+        dimensions = joined([sizes[i] for i in places], [strides[i] for i in places])
+        if len(dimensions) > _RANK:
+            raise UnsupportedOpError(
+                f"it reduces in {len(dimensions)} dimensions apart, at most {_RANK} are possible"
+            )
+        dimensions = [(1, 0)] * (_RANK - len(dimensions)) + dimensions
+        for i, (size, stride) in enumerate(dimensions):
+            params[f"{name}_size_{i}"] = size
+            params[f"{name}_stride_{i}"] = stride
+    return params
 
 
 def _axes(graph: Graph, op: Op, rank: int) -> set[int]:

@@ -1,6 +1,6 @@
 """PAD with the zero point, for up to four dimensions. Rounding: none.
 
-A PAD in front of a convolution never comes here: `edgekit.graph.rewrite` folds it.
+A PAD in front of a convolution never comes here: `edgekit.graph.rewrites` folds it.
 """
 
 from edgekit.errors import ModelError, UnsupportedOpError

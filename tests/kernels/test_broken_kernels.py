@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernels import models, runner, weightless
+from kernels import models, movement, runner, unary, weightless
 
 ONCE = """
 static inline int32_t broken_once(int32_t acc, int32_t multiplier, int32_t shift) {
@@ -40,6 +40,13 @@ static inline int32_t broken_shift(int32_t value, int32_t exponent) {
 }
 #define ek_rounding_shift broken_shift
 #include "ek_add.h"
+"""
+
+ONCE_BINARY = f"""
+#include "ek_nn.h"
+{ONCE}
+#define ek_requantize_twice broken_once
+#include "ek_binary.h"
 """
 
 Make = Callable[[np.random.Generator], bytes]
@@ -143,6 +150,78 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
         "",
     ),
     "add rounds ties up": ("ek_add_s8", weightless.add, '#include "ek_add.h"', HALF_UP, ""),
+    "matmul rounds once": (
+        "ek_batch_matmul_s8",
+        movement.batch_matmul,
+        "ek_requantize_twice",
+        "broken_once",
+        ONCE,
+    ),
+    "matmul forgets a zero point": (
+        "ek_batch_matmul_s8",
+        movement.batch_matmul,
+        "params->right_zero_point",
+        "0",
+        "",
+    ),
+    "prelu takes zero for negative": (
+        "ek_prelu_s8",
+        movement.prelu,
+        "params->input2_zero_point",
+        "params->input2_zero_point - 1",
+        "",
+    ),
+    "bilinear rounds ties up": (
+        "ek_resize_bilinear_s8",
+        movement.resize_bilinear,
+        "(sum + half) / (1 << 20)",
+        "(sum + (half < 0 ? -half : half)) >> 20",
+        "",
+    ),
+    "nearest swaps rows and columns": (
+        "ek_resize_nearest_neighbor_s8",
+        movement.resize_nearest_neighbor,
+        "params->columns[x] * channels",
+        "params->columns[0] * channels",
+        "",
+    ),
+    "a walk begins at the start of its tensor": (
+        "ek_strided_copy_s8",
+        movement.slice_,
+        "params->start +",
+        "0 +",
+        "",
+    ),
+    "a walk forgets a dimension": (
+        "ek_strided_copy_s8",
+        movement.transpose,
+        "row * params->stride_4",
+        "row * run",
+        "",
+    ),
+    "gather ignores its indices": (
+        "ek_gather_s8",
+        movement.gather,
+        "params->indices[j] * inner",
+        "params->indices[0] * inner",
+        "",
+    ),
+    "concatenation repeats its first row": (
+        "ek_concatenation_s8",
+        movement.concatenation,
+        "from + i * size",
+        "from",
+        "",
+    ),
+    "mul rounds once": ("ek_mul_s8", weightless.mul, '#include "ek_binary.h"', ONCE_BINARY, ""),
+    "sub swaps its operands": (
+        "ek_sub_s8",
+        weightless.sub,
+        "input1, input2, output, ek_sub_element",
+        "input2, input1, output, ek_sub_element",
+        "",
+    ),
+    "a lookup reads signed bytes": ("ek_lookup_s8", unary.relu, "(uint8_t)input[i]", "input[i] & 127", ""),
     "add swaps its zero points": (
         "ek_add_s8",
         weightless.add,

@@ -71,11 +71,13 @@ def _binary(rng: Rng, kind: str) -> bytes:
 
 
 def mean(rng: Rng) -> bytes:
-    """Return a MEAN over a run of neighbouring dimensions, with or without keeping them."""
+    """Return a MEAN over any dimensions, mostly neighbours, with or without keeping them."""
     rank = int(pick(rng, (4, 4, 4, 3, 2, 5)))
     shape = tuple(int(rng.integers(1, 8)) for _ in range(rank))
     axes = [1, 2]
-    if rank != 4 or rng.random() < 0.4:
+    if rng.random() < 0.3:
+        axes = [i for i in range(rank) if rng.integers(2)] or [0]
+    elif rank != 4 or rng.random() < 0.4:
         first = int(rng.integers(0, rank))
         axes = list(range(first, int(rng.integers(first, rank)) + 1))
     keep = bool(rng.integers(2))

@@ -151,6 +151,30 @@ typedef struct {
 
 void ek_mean_s8(const ek_mean_params *params, const int8_t *input, int8_t *output, void *scratch);
 
+/* MEAN over dimensions that are not neighbours: for each place of the kept dimensions, the sum over
+ * the reduced ones. Strides in elements. Otherwise as ek_mean_s8. */
+typedef struct {
+    int32_t kept_size_0;
+    int32_t kept_stride_0;
+    int32_t kept_size_1;
+    int32_t kept_stride_1;
+    int32_t kept_size_2;
+    int32_t kept_stride_2;
+    int32_t reduced_size_0;
+    int32_t reduced_stride_0;
+    int32_t reduced_size_1;
+    int32_t reduced_stride_1;
+    int32_t reduced_size_2;
+    int32_t reduced_stride_2;
+    int32_t bias; /* -(elements of one mean) * zero point of the input */
+    int32_t multiplier;
+    int32_t shift;
+    int32_t output_zero_point;
+} ek_mean_axes_params;
+
+void ek_mean_axes_s8(const ek_mean_axes_params *params, const int8_t *input, int8_t *output,
+                     void *scratch);
+
 /* AVERAGE_POOL_2D and MAX_POOL_2D. Padding takes no part: the average is over the pixels inside the
  * image, rounded to the nearest, ties away from zero. Input and output have the same scale. No
  * scratch. */
