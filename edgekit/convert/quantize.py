@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from edgekit import contract, data, ops
 from edgekit.contract import Contract
-from edgekit.convert import float_model, max_pool, simplify, to_int8, to_keras
+from edgekit.convert import float_model, simplify, to_int8, to_keras
 from edgekit.convert.evaluate import snr_db
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.recipe import Recipe
+from edgekit.convert.rewrites import max_pool
 from edgekit.data.frames import spread
 from edgekit.data.randomness import looks_random, random_error
 from edgekit.errors import MissingExtraError, ModelError, UnsupportedOpError, UsageError

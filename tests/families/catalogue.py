@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from families.merge import merge
 
-_NOT_FAMILIES = ("blocks", "catalogue", "merge")
+_NOT_FAMILIES = ("blocks", "catalogue", "line", "merge")
 _BATCHES = 3
 _OPSET = 20
 
@@ -81,7 +81,7 @@ def build(family: Family) -> nn.Module:
         elif isinstance(part, nn.BatchNorm2d):
             part.momentum = None
             nn.init.uniform_(part.weight, 0.7, 1.3)
-            nn.init.uniform_(part.bias, -0.3, 0.3)
+            nn.init.uniform_(part.bias, 0.3, 0.9)
         elif isinstance(part, nn.LayerNorm):
             nn.init.uniform_(part.weight, 0.7, 1.3)
             nn.init.uniform_(part.bias, -0.2, 0.2)
@@ -100,10 +100,10 @@ def _has_weights(part: nn.Module) -> bool:
 
 
 def _scaled(layer: Any, _inputs: Any, output: Tensor) -> Tensor:
-    """Scale a layer's weights so that each of its outputs varies by 1 around 0, and return such outputs."""
+    """Scale a layer's weights so that each of its outputs varies by 1, and return such outputs."""
     last = isinstance(layer, nn.Linear)
     flat = output.reshape(-1, output.shape[-1]).T if last else output.transpose(0, 1).flatten(1)
-    mean, deviation = flat.mean(1), flat.std(1).clamp(min=0.02)
+    mean, deviation = flat.mean(1), flat.std(1).clamp(min=0.1)
     layer.weight.data /= deviation.view(-1, *[1] * (layer.weight.dim() - 1))
     if layer.bias is None:
         return output / (deviation if last else deviation.view(-1, 1, 1))
