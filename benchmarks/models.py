@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import models_page
 import tflm_arena
 from families import catalogue, line
@@ -30,9 +30,9 @@ CACHE = line.ROOT / "build" / "families"
 PAGE = line.ROOT / "docs" / "reference" / "models.md"
 
 
-def convert(family: catalogue.Family, material: str) -> tuple[Path | None, dict[str, Any]]:
+def convert(family: catalogue.Family) -> tuple[Path | None, dict[str, Any]]:
     """Return the int8 file, or None, and what is known from its making."""
-    stem = CACHE / f"{_slug(family.name)}-{material[:16]}"
+    stem = CACHE / f"{_slug(family.name)}-{line.material(family)[:16]}"
     target, known = stem.with_suffix(".tflite"), stem.with_suffix(".json")
     if known.exists():
         about = json.loads(known.read_text())
@@ -82,9 +82,9 @@ def measure(path: Path, family: catalogue.Family, count: int) -> dict[str, Any]:
     }
 
 
-def result(family: catalogue.Family, material: str, sources: str, count: int) -> dict[str, Any]:
+def result(family: catalogue.Family, sources: str, count: int) -> dict[str, Any]:
     """Return all that is known of a family, from the cache if it was found with the same sources."""
-    path, about = convert(family, material)
+    path, about = convert(family)
     if path is None:
         return about
     known = CACHE / f"{_slug(family.name)}-{sources[:16]}-{count}.json"
@@ -110,10 +110,10 @@ def main() -> int:
         print(f"no family {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     CACHE.mkdir(parents=True, exist_ok=True)
-    material, sources = line.digest(line.MATERIAL), line.digest(line.SOURCES)
+    sources = line.digest(line.SOURCES)
     found = []
     for name in options.names or known:
-        row = result(known[name], material, sources, options.frames)
+        row = result(known[name], sources, options.frames)
         found.append(row)
         print(models_page.summary(row), file=sys.stderr, flush=True)
     good = all(row.get("rows_equal") == row.get("frames") for row in found if "refused" not in row)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 _ARENA = 4 << 20
 _TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
-_REASON = re.compile(r"(Didn't find op for builtin opcode '\w+'|[^\n]*(?:failed|not supported|Unsupported)[^\n]*)")
+_REASON = re.compile(
+    r"(Didn't find op for builtin opcode '\w+'|[^\n]*(?:failed|not supported|Unsupported)[^\n]*)"
+)
 
 
 def measure(model: Path) -> tuple[int | None, str]:

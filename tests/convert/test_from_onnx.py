@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from edgekit.convert import float_model, from_onnx, simplify
 from edgekit.convert.load import load_model
+from edgekit.convert.rewrites import max_pool
 from edgekit.errors import EdgekitError, ModelError, UnsupportedOpError, UsageError
 
 Net = Callable[..., Any]

@@ -27,7 +27,9 @@ def conv_bn(
     return nn.Sequential(*layers, *([act()] if act else []))
 
 
-def depthwise(channels: int, kernel: int = 3, stride: int = 1, *, act: Activation | None = nn.ReLU) -> nn.Module:
+def depthwise(
+    channels: int, kernel: int = 3, stride: int = 1, *, act: Activation | None = nn.ReLU
+) -> nn.Module:
     """Return a depthwise convolution with batch norm."""
     return conv_bn(channels, channels, kernel, stride, groups=channels, act=act)
 

@@ -1,8 +1,8 @@
 """All families: each other module of this folder has VARIANTS, builders by name, and maybe SIZE and CHANNELS.
 
-Weights are random with a fixed seed, then scaled by what comes through (Salimans and Kingma, Weight normalization,
-2016). A few batches in training mode give each batch norm the statistics of what really comes in, so that activations
-are alive; then branches are merged, as they are before a real export.
+Weights are random with a fixed seed, then scaled by what comes through (Salimans and Kingma, Weight
+normalization, 2016). A few batches in training mode give each batch norm the statistics of what really
+comes in, so that activations are alive; then branches are merged, as they are before a real export.
 """
 
 import io
@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-
 from families.merge import merge
+from torch import Tensor, nn
 
 _NOT_FAMILIES = ("blocks", "catalogue", "line", "merge")
 _BATCHES = 3

@@ -1,9 +1,8 @@
 """ConvNeXt: Liu et al. 2022, at a fifth of Atto's widths, with its LayerNorm, GELU and layer scale."""
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import Residual
+from torch import Tensor, nn
 
 
 class _Norm(nn.Module):

@@ -1,8 +1,7 @@
 """DarkNet-53: Redmon and Farhadi, YOLOv3, 2018, at an eighth of its widths and its full depth."""
 
-from torch import nn
-
 from families.blocks import Residual, classifier, conv_bn
+from torch import nn
 
 
 def _leaky() -> nn.Module:

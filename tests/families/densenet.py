@@ -1,9 +1,8 @@
 """DenseNet: Huang et al. 2017, with bottlenecks and compression, growth 8."""
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import classifier, conv_bn
+from torch import Tensor, nn
 
 _GROWTH = 8
 

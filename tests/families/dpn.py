@@ -1,9 +1,8 @@
-"""DPN, dual path networks: Chen et al. 2017. Each block adds to one part of its channels and appends to the rest."""
+"""DPN, dual path networks: Chen et al. 2017: each block adds to some channels and appends others."""
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import classifier, conv_bn
+from torch import Tensor, nn
 
 
 class _Block(nn.Module):

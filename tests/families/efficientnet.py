@@ -1,8 +1,7 @@
 """EfficientNet: Tan and Le 2019, B0 at 0.35 of its widths."""
 
-from torch import nn
-
 from families.blocks import Residual, SqueezeExcite, classifier, conv_bn, depthwise, narrow
+from torch import nn
 
 
 def _mbconv(source: int, target: int, factor: int, kernel: int, stride: int) -> nn.Module:

@@ -1,9 +1,8 @@
 """FasterNet: Chen et al., Run, don't walk, 2023: convolutions over a quarter of the channels."""
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import Residual, conv_bn
+from torch import Tensor, nn
 
 
 class _Partial(nn.Module):

@@ -1,9 +1,8 @@
 """GhostNet: Han et al. 2020, at 0.35 of its widths, with fewer repetitions in the fourth stage."""
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import Residual, SqueezeExcite, conv_bn, depthwise, narrow
+from torch import Tensor, nn
 
 
 class _Ghost(nn.Module):
@@ -29,7 +28,9 @@ def _block(source: int, inner: int, target: int, kernel: int, stride: int, excit
     )
     if source == target and stride == 1:
         return Residual(body)
-    shortcut = nn.Sequential(depthwise(source, kernel, stride, act=None), conv_bn(source, target, 1, act=None))
+    shortcut = nn.Sequential(
+        depthwise(source, kernel, stride, act=None), conv_bn(source, target, 1, act=None)
+    )
     return Residual(body, shortcut)
 
 

@@ -1,8 +1,7 @@
 """GoogLeNet: Szegedy et al., Going deeper with convolutions, 2015, with batch norm, at an eighth."""
 
-from torch import nn
-
 from families.blocks import Concat, classifier, conv_bn
+from torch import nn
 
 # 1x1, 3x3 reduced and 3x3, 5x5 reduced and 5x5, behind the pool: the paper's table 1; 0 is a pool.
 _TABLE: tuple[tuple[int, ...], ...] = (

@@ -4,9 +4,8 @@ Its unpadded stem would leave a single pixel of 96x96, so the stem and the reduc
 that repeat with equal shapes stand once or twice.
 """
 
-from torch import nn
-
 from families.blocks import Concat, classifier, conv_bn
+from torch import nn
 
 
 def _chain(source: int, *layers: tuple[int, int | tuple[int, int]]) -> nn.Module:

@@ -3,9 +3,8 @@
 The stem and the reductions are padded, as 96x96 is a third of the paper's input, and blocks stand once.
 """
 
-from torch import nn
-
 from families.blocks import Concat, classifier, conv_bn
+from torch import nn
 
 
 def _chain(source: int, *layers: tuple[int, int | tuple[int, int]]) -> nn.Sequential:

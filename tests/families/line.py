@@ -1,25 +1,34 @@
-"""The line that every family goes through: export, int8, C on the host board, rows held against the oracle."""
+"""The line of every family: export, int8, C on the host board, rows held against the oracle."""
 
+import ast
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from families import catalogue
+from families.catalogue import Family
 
 from edgekit import board, pipeline, proof
 from edgekit.contract import Color
 from edgekit.convert import from_onnx, quantize, recipe
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.oracle import Oracle
-from families import catalogue
-from families.catalogue import Family
 
 ROOT = Path(__file__).parents[2]
-MATERIAL = ("tests/families", "edgekit/convert", "requirements.lock")
-"""What the int8 files depend on."""
-SOURCES = (*MATERIAL, "edgekit/ops", "edgekit/codegen", "edgekit/graph", "firmware_templates/runtime")
-"""What the figures depend on."""
+_SHARED = ("blocks", "catalogue", "line", "merge")
+_MATERIAL = (*(f"tests/families/{name}.py" for name in _SHARED), "edgekit/convert", "requirements.lock")
+SOURCES = (
+    "tests/families",
+    "edgekit/convert",
+    "edgekit/ops",
+    "edgekit/codegen",
+    "edgekit/graph",
+    "firmware_templates/runtime",
+    "requirements.lock",
+)
+"""What the figures of docs/reference/models.md depend on."""
 _CALIBRATION = 64
 
 
@@ -32,16 +41,26 @@ class Rows:
 
 
 def digest(sources: Iterable[str]) -> str:
-    """Return the SHA-256 of what lies under the named files and folders of the tree, tests of it left out."""
+    """Return the SHA-256 of what lies under the named files and folders of the tree, tests left out.
+
+    Of Python it is the syntax that counts: neither formatting nor comments make a figure old.
+    """
     found = hashlib.sha256()
     for source in sources:
         place = ROOT / source
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.suffix not in (".py", ".c", ".h", ".lock", ".toml") or path.name.startswith("test_"):
+            if path.suffix not in (".py", ".c", ".h", ".lock") or path.name.startswith("test_"):
                 continue
-            found.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
-            found.update(path.read_bytes() + b"\0")
+            content = path.read_bytes()
+            if path.suffix == ".py":
+                content = ast.dump(ast.parse(content)).encode()
+            found.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + content + b"\0")
     return found.hexdigest()
+
+
+def material(family: Family) -> str:
+    """Return the digest of what a family's int8 file depends on."""
+    return digest((*_MATERIAL, f"tests/families/{family.module}.py"))
 
 
 def convert(family: Family) -> QuantizedModel:

@@ -1,8 +1,8 @@
 """Structural re-parameterisation: what is trained as several convolutions becomes one.
 
-Ding et al., RepVGG, 2021: a batch norm behind a convolution is a scale and an offset of its outputs, a smaller
-window is a larger one with zeros around it, and the sum of convolutions of equal windows is one convolution. So
-is a convolution behind another one if its window is a single pixel.
+Ding et al., RepVGG, 2021: a batch norm behind a convolution is a scale and an offset of its outputs, a
+smaller window is a larger one with zeros around it, and the sum of convolutions of equal windows is one
+convolution. So is a convolution behind another one if its window is a single pixel.
 """
 
 import torch
@@ -25,7 +25,8 @@ class Branches(nn.Module):
         self.stride, self.groups, self.kernel = stride, groups, max(kernels)
         self.convs = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(source, target, k, stride, k // 2, groups=groups, bias=False), nn.BatchNorm2d(target)
+                nn.Conv2d(source, target, k, stride, k // 2, groups=groups, bias=False),
+                nn.BatchNorm2d(target),
             )
             for k in kernels
         )
@@ -40,7 +41,12 @@ class Branches(nn.Module):
         """Return one convolution that computes the same with the running statistics."""
         first = self.convs[0][0]
         made = nn.Conv2d(
-            first.in_channels, first.out_channels, self.kernel, self.stride, self.kernel // 2, groups=self.groups
+            first.in_channels,
+            first.out_channels,
+            self.kernel,
+            self.stride,
+            self.kernel // 2,
+            groups=self.groups,
         )
         kernel, bias = torch.zeros_like(made.weight), torch.zeros(first.out_channels)
         for conv, norm in self.convs:

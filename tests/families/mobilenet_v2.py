@@ -1,8 +1,7 @@
 """MobileNet V2: Sandler et al. 2018, at 0.35 of its widths."""
 
-from torch import nn
-
 from families.blocks import Residual, classifier, conv_bn, depthwise, narrow
+from torch import nn
 
 
 def _inverted(source: int, target: int, factor: int, stride: int) -> nn.Module:

@@ -1,8 +1,7 @@
 """MobileNet V3, small and large: Howard et al. 2019, at 0.35 of their widths."""
 
-from torch import nn
-
 from families.blocks import Residual, SqueezeExcite, conv_bn, depthwise, narrow
+from torch import nn
 
 # kernel, expanded, target, squeeze-and-excitation, hard-swish, stride: the paper's tables 1 and 2.
 _Row = tuple[int, int, int, bool, bool, int]

@@ -5,9 +5,8 @@ multi-query attention, whose heads share keys and values that a strided depthwis
 """
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import Residual, conv_bn, depthwise
+from torch import Tensor, nn
 
 
 def _uib(source: int, target: int, first: int, second: int, stride: int, factor: int) -> nn.Module:

@@ -1,9 +1,8 @@
 """MobileOne: Vasu et al. 2023, S0 at a fifth of its widths; over-parameterised branches are merged."""
 
-from torch import nn
-
 from families.blocks import classifier
 from families.merge import Branches
+from torch import nn
 
 _BRANCHES = 4
 

@@ -5,10 +5,9 @@ branches, and a learnt scale and offset behind every activation.
 """
 
 import torch
+from families.blocks import classifier, conv_bn, depthwise
 from torch import Tensor, nn
 from torch.nn import functional
-
-from families.blocks import classifier, conv_bn, depthwise
 
 
 class _Affine(nn.Module):

@@ -4,10 +4,9 @@ V2 trains several depthwise branches that are merged for inference, splits some 
 has shortcuts.
 """
 
-from torch import nn
-
 from families.blocks import Residual, SqueezeExcite, conv_bn, depthwise
 from families.merge import Branches
+from torch import nn
 
 
 def _separable(source: int, target: int, kernel: int, stride: int, excite: bool) -> nn.Module:
@@ -30,7 +29,9 @@ def pp_lcnet() -> nn.Module:
     return nn.Sequential(*layers, *end)
 
 
-def _rep(source: int, target: int, stride: int, kernels: tuple[int, ...], split: bool, excite: bool) -> nn.Module:
+def _rep(
+    source: int, target: int, stride: int, kernels: tuple[int, ...], split: bool, excite: bool
+) -> nn.Module:
     wide = (conv_bn(source, target // 2, 1), conv_bn(target // 2, target, 1))
     body = nn.Sequential(
         Branches(source, source, kernels, stride, groups=source, identity=False),

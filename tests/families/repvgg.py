@@ -1,9 +1,8 @@
 """RepVGG: Ding et al. 2021, A0 at an eighth of its widths; its branches are merged before the export."""
 
-from torch import nn
-
 from families.blocks import classifier
 from families.merge import Branches
+from torch import nn
 
 
 def repvgg() -> nn.Module:

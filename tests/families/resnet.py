@@ -4,9 +4,8 @@ The -vd form is that of He et al., Bag of tricks, 2019: three convolutions in th
 and projections that average before they reduce.
 """
 
-from torch import nn
-
 from families.blocks import Residual, classifier, conv_bn
+from torch import nn
 
 _WIDTHS = (8, 16, 32, 64)
 

@@ -1,8 +1,7 @@
 """ResNeXt: Xie et al. 2017, and SE-ResNeXt: Hu et al. 2018, of 26 layers with 8 groups."""
 
-from torch import nn
-
 from families.blocks import Residual, SqueezeExcite, classifier, conv_bn
+from torch import nn
 
 
 def _block(source: int, width: int, stride: int, excite: bool) -> nn.Module:

@@ -1,9 +1,8 @@
 """ShuffleNet V2: Ma et al. 2018, at half of its narrowest widths."""
 
 import torch
-from torch import Tensor, nn
-
 from families.blocks import classifier, conv_bn, depthwise
+from torch import Tensor, nn
 
 
 def _shuffle(x: Tensor) -> Tensor:

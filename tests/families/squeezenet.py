@@ -1,8 +1,7 @@
 """SqueezeNet 1.1: Iandola et al. 2016, at a quarter of its widths; its pools round their sizes up."""
 
-from torch import nn
-
 from families.blocks import Concat
+from torch import nn
 
 
 def _fire(source: int, squeezed: int, expanded: int) -> nn.Module:

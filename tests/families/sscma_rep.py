@@ -1,13 +1,13 @@
 """MobileNetV2-0.35-Rep of Seeed's SSCMA: MobileNet V2 whose plain convolutions are chains while it trains.
 
-Each is a convolution and two 1x1 convolutions with a batch norm as shortcut; without an activation between them
-they are one convolution, into which they are merged before the export. The stem halves the image by a pool.
+Each is a convolution and two 1x1 convolutions with a batch norm as shortcut; without an activation between
+them they are one convolution, into which they are merged before the export. The stem halves the image by a
+pool.
 """
-
-from torch import nn
 
 from families.blocks import Residual, classifier, depthwise, narrow
 from families.merge import Chain
+from torch import nn
 
 
 def _inverted(source: int, target: int, factor: int, stride: int) -> nn.Module:

@@ -1,8 +1,7 @@
 """StarNet: Ma et al., Rewrite the stars, 2024, at half of S1's widths and a third of its depth."""
 
-from torch import Tensor, nn
-
 from families.blocks import classifier, conv_bn, depthwise
+from torch import Tensor, nn
 
 
 class _Star(nn.Module):

@@ -1,4 +1,4 @@
-"""Swin Transformer: Liu et al. 2021: attention in windows that shift by half of their side in every other block."""
+"""Swin Transformer: Liu et al. 2021: attention in windows that shift by half in every other block."""
 
 import torch
 from torch import Tensor, nn

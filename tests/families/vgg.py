@@ -1,8 +1,7 @@
 """VGG: Simonyan and Zisserman 2015, configuration A with batch norm, at an eighth of its widths."""
 
-from torch import nn
-
 from families.blocks import conv_bn
+from torch import nn
 
 SIZE = 32
 

@@ -1,8 +1,7 @@
 """Xception: Chollet 2017, at an eighth of its widths, with three of its eight equal middle blocks."""
 
-from torch import nn
-
 from families.blocks import Residual, classifier, conv_bn
+from torch import nn
 
 
 def _separable(source: int, target: int) -> nn.Module:

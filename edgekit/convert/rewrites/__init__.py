@@ -1,7 +1,7 @@
 """Rewrites of ONNX graphs that make models convert, or convert better: one module each, with its reason.
 
-Each has `rewrite(proto)`, works in place, and leaves the float outputs as they are; tests/convert holds them to
-it. Only `max_pool` needs more than the graph: the calibration inputs.
+Each has `rewrite(proto)`, works in place, and leaves the float outputs as they are; tests/convert holds
+them to it. Only `max_pool` needs more than the graph: the calibration inputs.
 
 | rewrite | what becomes what |
 |---|---|

@@ -1,7 +1,8 @@
 """Writes a shuffle of channels, a reshape, a transpose and a reshape, as one gathering of channels.
 
-The three work on planes, while TFLite has channels last: onnx2tf turns the map to planes and back around them,
-which makes four operators with copies of the whole map. A GATHER of channels is the same in both layouts.
+The three work on planes, while TFLite has channels last: onnx2tf turns the map to planes and back around
+them, which makes four operators with copies of the whole map. A GATHER of channels is the same in both
+layouts.
 """
 
 from typing import Any
@@ -31,9 +32,7 @@ def rewrite(proto: Any) -> None:
             continue
         name = f"{last.name or last.output[0]}_channels"
         proto.graph.initializer.append(numpy_helper.from_array(order, name))
-        gather = helper.make_node(
-            "Gather", [first.input[0], name], list(last.output), name=last.name, axis=1
-        )
+        gather = helper.make_node("Gather", [first.input[0], name], list(last.output), name=last.name, axis=1)
         replace(proto, first, [])
         replace(proto, turn, [])
         replace(proto, last, [gather])

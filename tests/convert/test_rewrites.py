@@ -1,0 +1,88 @@
+"""Rewrites of ONNX graphs: the operators that they leave, and float outputs that do not change."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from edgekit.convert import float_model
+from edgekit.convert.rewrites import average_pool, channel_shuffle
+
+Net = Callable[..., Any]
+RNG = np.random.default_rng(0)
+
+
+def run(proto: Any, value: np.ndarray) -> np.ndarray:
+    onnx.checker.check_model(proto)
+    return float_model.run(float_model.session(proto.SerializeToString(), "net"), "net", "image", value)
+
+
+def check(proto: Any, rewrite: Callable[[Any], None]) -> Counter[str]:
+    """Rewrite a copy, compare its outputs, and return its operators."""
+    made = onnx.ModelProto()
+    made.CopyFrom(proto)
+    rewrite(made)
+    value = RNG.normal(0, 1, (1, 3, 8, 8)).astype(np.float32)
+    assert np.allclose(run(made, value), run(proto, value), atol=1e-5)
+    return Counter(node.op_type for node in made.graph.node)
+
+
+@pytest.mark.parametrize(
+    ("options", "pads"),
+    [
+        ({"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}, 1),
+        ({"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 0, 1], "count_include_pad": 1}, 1),
+        ({"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, 0),
+        ({"kernel_shape": [2, 2], "strides": [2, 2], "count_include_pad": 1}, 0),
+        ({"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 1}, 0),
+        ({"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "count_include_pad": 1}, 0),
+    ],
+)
+def test_average_pools_that_count_padding_get_a_pad(
+    make_net: Net, options: dict[str, Any], pads: int
+) -> None:
+    # Nearly every map of the convolution has values of both signs, so that counted zeros show.
+    pool = helper.make_node("AveragePool", ["conv"], ["y"], name="pool1", **options)
+    kinds = check(make_net([pool], "y"), average_pool.rewrite)
+    assert (kinds["Pad"], kinds["AveragePool"]) == (pads, 1)
+
+
+def shuffle(groups: list[int], order: list[int], back: list[int]) -> tuple[list[Any], dict[str, Any]]:
+    nodes = [
+        helper.make_node("Reshape", ["conv", "groups"], ["apart"], name="apart"),
+        helper.make_node("Transpose", ["apart"], ["turned"], name="turned", perm=order),
+        helper.make_node("Reshape", ["turned", "back"], ["y"], name="together"),
+    ]
+    return nodes, {"groups": np.array(groups), "back": np.array(back)}
+
+
+@pytest.mark.parametrize(
+    ("groups", "order", "gathers"),
+    [
+        ([1, 2, 2, 8, 8], [0, 2, 1, 3, 4], 1),
+        ([2, 2, 8, 8], [1, 0, 2, 3], 1),
+        ([2, 2, 64], [1, 0, 2], 1),
+        # Pixels move too: no shuffle of channels.
+        ([1, 4, 8, 8], [0, 1, 3, 2], 0),
+        ([1, 4, 64], [0, 2, 1], 0),
+        ([8, 4, 8], [1, 0, 2], 0),
+    ],
+)
+def test_shuffled_channels_are_gathered(
+    make_net: Net, groups: list[int], order: list[int], gathers: int
+) -> None:
+    nodes, constants = shuffle(groups, order, [1, 4, 8, 8])
+    kinds = check(make_net(nodes, "y", constants=constants), channel_shuffle.rewrite)
+    assert (kinds["Gather"], kinds["Transpose"]) == (gathers, 1 - gathers)
+
+
+def test_a_shuffle_whose_middle_others_read_is_left_alone(make_net: Net) -> None:
+    nodes, constants = shuffle([1, 2, 2, 8, 8], [0, 2, 1, 3, 4], [1, 4, 8, 8])
+    nodes.append(helper.make_node("Reshape", ["apart", "back"], ["again"], name="again"))
+    nodes.append(helper.make_node("Add", ["y", "again"], ["sum"], name="sum"))
+    kinds = check(make_net(nodes, "sum", constants=constants), channel_shuffle.rewrite)
+    assert kinds["Gather"] == 0
