@@ -7,13 +7,15 @@ from edgekit.oracle import oracle_version
 
 _HEAD = """# Classifier families
 
-Made by `python benchmarks/models.py`, which runs every family; a test compares the digest at the end with the sources. The
-definitions are those of `tests/families`, written from the papers: narrow, so that a microcontroller could hold them,
-with random weights whose activations are alive. Trained forms of several branches (RepVGG, MobileOne, PP-LCNetV2,
-MobileNetV2-0.35-Rep) are merged before the export.
+Made by `python benchmarks/models.py`, which runs every family; a test compares the digest at the end with
+the sources. The definitions are those of `tests/families`, written from the papers: narrow, so that a
+microcontroller could hold them, with random weights whose activations are alive. Trained forms of several
+branches (RepVGG, MobileOne, PP-LCNetV2, MobileNetV2-0.35-Rep) are merged before the export. [Which families
+convert](../how-to/convert-your-architecture.md) says what to look out for.
 
-Each was exported by PyTorch, quantised, generated as C, built for the board `host`, and run over its serial line; *rows* are
-the frames for which every score is that of {oracle}, a quarter of them random numbers.
+Each was exported by PyTorch, quantised, generated as C, built for the board `host`, and run over its serial
+line. *Rows equal* counts the frames for which every score is that of {oracle}; a quarter
+of the frames are random numbers.
 
 """
 _COLUMNS = (
@@ -32,13 +34,13 @@ _COLUMNS = (
 )
 _LEGEND = """
 - *operators*: of the int8 graph. *parameters*: of the float model as it is exported.
-- *arena*: bytes of RAM with input, output and scratch. *live*: the largest sum of tensors (and scratch) that live at one
-  operator; overlap can go below it.
-- *TFLM arena*: what tflite-micro's interpreter takes for the same file; *-* where it rejects it, with the reason below. *ratio*:
-  arena over that.
+- *arena*: bytes of RAM with input, output and scratch. *live*: the largest sum of tensors and scratch that
+  live at one operator; a plan in which an output lies over its input can go below it.
+- *TFLM arena*: what tflite-micro's interpreter takes for the same file; *-* where it rejects it, with the
+  reason below. *ratio*: arena over that.
 - *flash*: weights, tables, steps and 24 KiB for code, as `edgekit inspect` estimates them.
-- *SNR*: power of the float scores over that of the int8 scores' error, on calibration images. With random weights it says
-  little of accuracy; it shows that nothing is broken.
+- *SNR*: power of the float scores over that of the int8 scores' error, on calibration images. Random weights
+  amplify small differences as trained ones do not, so it says little of the accuracy that training gives.
 """
 
 
@@ -80,7 +82,8 @@ def summary(row: dict[str, Any]) -> str:
         return f"{row['name']:22} refused: {row['refused'][:160]}"
     ratio = f"{row['arena'] / row['tflm']:.2f}" if row["tflm"] else "-"
     return (
-        f"{row['name']:22} {row['rows_equal']}/{row['frames']} equal, arena {row['arena']:,} ({ratio} of TFLM), "
+        f"{row['name']:22} {row['rows_equal']}/{row['frames']} equal, "
+        f"arena {row['arena']:,} ({ratio} of TFLM), "
         f"{row['macs']:,} MACs, {row['snr_db']:.1f} dB, planned in {row['plan_s']} s"
     )
 

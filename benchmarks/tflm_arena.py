@@ -1,4 +1,4 @@
-"""Print the arena that TensorFlow Lite Micro's interpreter takes for a model: python tflm_arena.py MODEL.tflite
+"""Print the arena that tflite-micro's interpreter takes for a model: python tflm_arena.py MODEL.tflite
 
 Its own words go to stderr, whatever becomes of the model; so this is a process of its own.
 """

@@ -207,12 +207,10 @@ def _check_graph(graph: Graph) -> tuple[str, ...]:
     transposes = sum(op.kind == "TRANSPOSE" for op in graph.ops)
     if transposes:
         notes.append(f"{transposes} TRANSPOSE operator(s) remain; shuffled channels and attention make them")
-    known = set(ops.supported())
-    unknown = sorted({op.kind for op in graph.ops} - known)
-    if unknown:
-        notes.append(
-            f"edgekit's compiled runtime has no {', '.join(unknown)}: `edgekit generate` will refuse"
-        )
+    try:
+        ops.lower(graph)
+    except UnsupportedOpError as error:
+        notes.append(f"`edgekit generate` will refuse this model: {error.message}; {error.hint}")
     return tuple(notes)
 
 

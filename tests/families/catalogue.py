@@ -47,7 +47,7 @@ def families() -> dict[str, Family]:
 
 
 def images(count: int, size: int, channels: int, seed: int = 0) -> np.ndarray:
-    """Return uint8 frames [N, size, size, channels] with edges, slopes and a little noise, as photographs have."""
+    """Return uint8 frames [N, size, size, channels] of edges, slopes and a little noise."""
     rng = np.random.default_rng(seed)
     across = np.linspace(0.0, 1.0, size)
     y, x = np.meshgrid(across, across, indexing="ij")
