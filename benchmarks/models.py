@@ -79,6 +79,7 @@ def measure(path: Path, family: catalogue.Family, count: int) -> dict[str, Any]:
         "plan_s": round(seconds, 3),
         "frames": rows.frames,
         "rows_equal": rows.equal,
+        "rows_distinct": rows.distinct,
     }
 
 

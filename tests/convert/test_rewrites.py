@@ -1,16 +1,19 @@
 """Rewrites of ONNX graphs: the operators that they leave, and float outputs that do not change."""
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxslim
 import pytest
+import torch
 from onnx import helper
 
 from edgekit.convert import float_model
-from edgekit.convert.rewrites import average_pool, channel_shuffle
+from edgekit.convert.rewrites import attention, average_pool, channel_shuffle, tokens
 
 Net = Callable[..., Any]
 RNG = np.random.default_rng(0)
@@ -86,3 +89,56 @@ def test_a_shuffle_whose_middle_others_read_is_left_alone(make_net: Net) -> None
     nodes.append(helper.make_node("Add", ["y", "again"], ["sum"], name="sum"))
     kinds = check(make_net(nodes, "sum", constants=constants), channel_shuffle.rewrite)
     assert kinds["Gather"] == 0
+
+
+class Attention(torch.nn.Module):
+    """Self-attention as networks write it, over 16 tokens of 8 channels."""
+
+    def __init__(self, unbind: bool, early: bool):
+        super().__init__()
+        self.unbind, self.early = unbind, early
+        self.qkv, self.out = torch.nn.Linear(8, 24), torch.nn.Linear(8, 5)
+        self.stem = torch.nn.Conv2d(3, 8, 2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.stem(x).flatten(2).transpose(1, 2)
+        parts = self.qkv(tokens).reshape(1, 16, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        query, key, value = parts.unbind(0) if self.unbind else (parts[0], parts[1], parts[2])
+        scores = (query * 0.5) @ key.transpose(-2, -1) if self.early else query @ key.transpose(-2, -1) * 0.5
+        seen = torch.softmax(scores, -1) @ value
+        return self.out(seen.transpose(1, 2).reshape(1, 16, 8).mean(1))
+
+
+@pytest.mark.parametrize("unbind", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_query_key_and_value_are_taken_apart_before_they_are_made(unbind: bool, early: bool) -> None:
+    torch.manual_seed(0)
+    target = io.BytesIO()
+    torch.onnx.export(
+        Attention(unbind, early).eval(),
+        (torch.zeros(1, 3, 8, 8),),
+        target,
+        input_names=["image"],
+        opset_version=20,
+        dynamo=False,
+    )
+    proto = onnxslim.slim(onnx.load_model_from_string(target.getvalue()))
+    kinds = check(proto, attention.rewrite)
+    assert (kinds["Gemm"] + kinds["MatMul"], kinds["Split"], kinds["Gather"], kinds["Mul"]) == (6, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("order", "moved"), [([0, 2, 1], [0, 2, 3, 1]), ([0, 1, 2], [0, 1, 2])])
+def test_maps_become_tokens_by_a_transpose_that_costs_nothing(
+    make_net: Net, order: list[int], moved: list[int]
+) -> None:
+    nodes = [
+        helper.make_node("Reshape", ["conv", "flat_shape"], ["planes"], name="planes"),
+        helper.make_node("Transpose", ["planes"], ["row"], name="row", perm=order),
+        helper.make_node("Reshape", ["row", "map_shape"], ["y"], name="map"),
+    ]
+    constants = {"flat_shape": np.array([1, 4, 64]), "map_shape": np.array([1, 4, 8, 8])}
+    proto = make_net(nodes, "y", constants=constants)
+    check(proto, tokens.rewrite)
+    tokens.rewrite(proto)
+    (turn,) = [node for node in proto.graph.node if node.op_type == "Transpose"]
+    assert list(turn.attribute[0].ints) == moved

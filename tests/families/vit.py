@@ -55,7 +55,7 @@ class _Tower(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.patches(x).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], 1) + self.places
+        tokens = torch.cat([self.token.expand(x.shape[0], -1, -1), patches], 1) + self.places
         return self.head(self.last(self.blocks(self.first(tokens))[:, 0]))
 
 
