@@ -1,0 +1,89 @@
+"""What tflite-micro makes of the same models: where it agrees with LiteRT, and where it is known not to.
+
+docs/reference/operators.md says the same in words.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import documents
+import numpy as np
+import pytest
+from kernels import runner, unary
+from kernels.test_reference import CASES, SPLITS
+from kernels.test_unary import CASES as UNARY
+
+from edgekit.graph import tflite
+
+Make = Callable[[np.random.Generator], bytes]
+
+COUNT = 25
+ARENA_BYTES = 4 << 20
+DIFFERS = {"FULLY_CONNECTED", "LOGISTIC", "MUL", "RELU6", "TANH"}
+LACKS = {"GELU", "RELU_0_TO_1", "RELU_N1_TO_1"}
+KINDS: dict[str, Make] = {**{kind: make for kind, (_, make) in CASES.items()}, **SPLITS, **UNARY}
+
+
+def case(kind: str, make: Make, rng: np.random.Generator) -> runner.Case:
+    model = make(rng)
+    if kind not in UNARY:
+        return runner.case(model, rng)
+    graph = tflite.parse(model)
+    quantization = graph.tensor(graph.inputs[0]).quantization
+    assert quantization is not None
+    return runner.Case(model, [[unary.every_input(quantization.zero_point if kind == "RSQRT" else None)]], "")
+
+
+def micro(item: runner.Case) -> np.ndarray[Any, Any] | None:
+    """Return tflite-micro's outputs [frames, bytes], None where it refuses the model."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    try:
+        interpreter = runtime.Interpreter.from_bytes(item.model, arena_size=ARENA_BYTES)
+    except RuntimeError:
+        return None
+    rows = []
+    for frame in item.frames:
+        for place, values in enumerate(frame):
+            interpreter.set_input(values, place)
+        interpreter.invoke()
+        rows.append(interpreter.get_output(item.output).reshape(-1).copy())
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - DIFFERS - LACKS))
+def test_the_two_references_agree(kind: str) -> None:
+    rng = np.random.default_rng(zlib.crc32(kind.encode()))
+    compared = 0
+    for _ in range(COUNT):
+        item = case(kind, KINDS[kind], rng)
+        found = micro(item)
+        if found is None:
+            assert kind == "STRIDED_SLICE"  # of five dimensions
+            continue
+        compared += 1
+        assert np.array_equal(found, runner.reference(item))
+    assert compared > COUNT // 2
+
+
+@pytest.mark.parametrize("kind", sorted(LACKS))
+def test_what_tflite_micro_lacks(kind: str) -> None:
+    assert micro(case(kind, KINDS[kind], np.random.default_rng(1))) is None
+
+
+def test_relu6_of_tflite_micro_does_not_rescale() -> None:
+    rng = np.random.default_rng(1)
+    items = [case("RELU6", unary.relu6, rng) for _ in range(COUNT)]
+    found = [micro(item) for item in items]
+    differ = [
+        not np.array_equal(a, runner.reference(b)) for a, b in zip(found, items, strict=True) if a is not None
+    ]
+    assert sum(differ) > COUNT // 2
+
+
+def test_the_page_names_what_differs_and_what_is_lacking() -> None:
+    page = (documents.ROOT / "docs" / "reference" / "operators.md").read_text("utf-8")
+    section = page.partition("## Beside tflite-micro")[2].partition("\n## ")[0]
+    for kind in DIFFERS | LACKS:
+        assert f"`{kind}`" in section, kind
