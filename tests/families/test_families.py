@@ -12,13 +12,11 @@ FAMILIES = catalogue.families()
 CHOSEN = (
     "LeNet-5",
     "AlexNet",
-    "VGG-11",
     "SqueezeNet 1.1",
     "ShuffleNet V2",
     "ResNet-18-vd",
     "MobileOne",
     "MobileNet V3 small",
-    "MobileNet V4 hybrid",
     "FasterNet",
     "Xception",
     "DarkNet-53",
