@@ -109,22 +109,56 @@ class Attention(torch.nn.Module):
         return self.out(seen.transpose(1, 2).reshape(1, 16, 8).mean(1))
 
 
+def exported(module: torch.nn.Module) -> Any:
+    target = io.BytesIO()
+    example = (torch.zeros(1, 3, 8, 8),)
+    torch.onnx.export(module, example, target, input_names=["image"], opset_version=20, dynamo=False)
+    return onnxslim.slim(onnx.load_model_from_string(target.getvalue()))
+
+
 @pytest.mark.parametrize("unbind", [True, False])
 @pytest.mark.parametrize("early", [True, False])
 def test_query_key_and_value_are_taken_apart_before_they_are_made(unbind: bool, early: bool) -> None:
     torch.manual_seed(0)
-    target = io.BytesIO()
-    torch.onnx.export(
-        Attention(unbind, early).eval(),
-        (torch.zeros(1, 3, 8, 8),),
-        target,
-        input_names=["image"],
-        opset_version=20,
-        dynamo=False,
-    )
-    proto = onnxslim.slim(onnx.load_model_from_string(target.getvalue()))
-    kinds = check(proto, attention.rewrite)
+    kinds = check(exported(Attention(unbind, early).eval()), attention.rewrite)
     assert (kinds["Gemm"] + kinds["MatMul"], kinds["Split"], kinds["Gather"], kinds["Mul"]) == (6, 0, 0, 0)
+
+
+class Multihead(torch.nn.Module):
+    """PyTorch's own attention, tokens first, as CLIP has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = torch.nn.MultiheadAttention(8, 2)
+        self.stem, self.out = torch.nn.Conv2d(3, 8, 2, 2), torch.nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.stem(x).flatten(2).permute(2, 0, 1)
+        return self.out(self.attention(tokens, tokens, tokens, need_weights=False)[0].mean(0))
+
+
+def test_attention_of_pytorch_itself_is_taken_apart() -> None:
+    torch.manual_seed(0)
+    module = Multihead().eval()
+    torch.nn.init.uniform_(module.attention.in_proj_bias)
+    kinds = check(exported(module), attention.rewrite)
+    # The dense layer behind and the two products remain.
+    assert (kinds["Gemm"] + kinds["MatMul"], kinds["Split"], kinds["Gather"], kinds["Mul"]) == (7, 0, 0, 0)
+
+
+def test_joint_layers_of_other_kinds_are_left_alone() -> None:
+    """Parts that are mixed, or whose elements end in another order than those of heads."""
+    torch.manual_seed(0)
+
+    class Mixed(Attention):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.stem(x).flatten(2).transpose(1, 2)
+            query, key, value = self.qkv(tokens).reshape(1, 16, 2, 4, 3).permute(4, 0, 2, 1, 3).unbind(0)
+            seen = torch.softmax(query @ key.transpose(-2, -1), -1) @ value
+            return self.out(seen.transpose(1, 2).reshape(1, 16, 8).mean(1))
+
+    kinds = check(exported(Mixed(True, True).eval()), attention.rewrite)
+    assert kinds["Split"] == 1
 
 
 @pytest.mark.parametrize(("order", "moved"), [([0, 2, 1], [0, 2, 3, 1]), ([0, 1, 2], [0, 1, 2])])

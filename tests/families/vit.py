@@ -1,7 +1,7 @@
 """ViT: Dosovitskiy et al. 2021, and the image tower of CLIP: Radford et al. 2021.
 
-CLIP's tower has a norm before the first block, QuickGELU, and a projection into the space shared with texts;
-a dense layer over that space is the classifier here.
+CLIP's tower has PyTorch's own attention with the tokens first, a norm before the first block, QuickGELU, and
+a projection into the space shared with texts; a dense layer over that space is the classifier here.
 """
 
 import torch
@@ -27,11 +27,21 @@ class _Attention(nn.Module):
         return self.out((weights @ value).transpose(1, 2).reshape(batch, count, channels))
 
 
+class _Multihead(nn.Module):
+    def __init__(self, channels: int, heads: int):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(channels, heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = x.permute(1, 0, 2)
+        return self.attention(first, first, first, need_weights=False)[0].permute(1, 0, 2)
+
+
 class _Block(nn.Module):
-    def __init__(self, channels: int, heads: int, act: nn.Module):
+    def __init__(self, channels: int, attention: nn.Module, act: nn.Module):
         super().__init__()
         self.before, self.between = nn.LayerNorm(channels), nn.LayerNorm(channels)
-        self.attention = _Attention(channels, heads)
+        self.attention = attention
         self.mlp = nn.Sequential(nn.Linear(channels, 4 * channels), act, nn.Linear(4 * channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,8 +56,10 @@ class _Tower(nn.Module):
         self.token = nn.Parameter(0.5 * torch.randn(1, 1, channels))
         self.places = nn.Parameter(0.5 * torch.randn(1, (96 // patch) ** 2 + 1, channels))
         self.first = nn.LayerNorm(channels) if clip else nn.Identity()
+        attention = _Multihead if clip else _Attention
+        act = _QuickGelu if clip else nn.GELU
         self.blocks = nn.Sequential(
-            *(_Block(channels, heads, _QuickGelu() if clip else nn.GELU()) for _ in range(depth))
+            *(_Block(channels, attention(channels, heads), act()) for _ in range(depth))
         )
         self.last = nn.LayerNorm(channels)
         shared = nn.Linear(channels, channels, bias=False) if clip else nn.Identity()
