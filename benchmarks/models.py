@@ -97,7 +97,7 @@ def result(family: catalogue.Family, sources: str, count: int) -> dict[str, Any]
 
 
 def _slug(name: str) -> str:
-    return name.lower().replace(" ", "_")
+    return name.lower().replace(" ", "_").replace(".", "_")
 
 
 def main() -> int:

@@ -68,7 +68,17 @@ def _code(source: bytes) -> bytes:
             and ast.get_docstring(node) is not None
         ):
             del node.body[0]
-    return ast.dump(tree).encode()
+    return _dump(tree).encode()
+
+
+def _dump(node: object) -> str:
+    """Return a syntax tree as text; ast.dump writes what is empty otherwise from one Python to the next."""
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [f"{name}={_dump(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({','.join(fields)})"
 
 
 def material(family: Family) -> str:
