@@ -39,3 +39,18 @@ def replace(proto: Any, node: Any, by: Sequence[Any]) -> None:
     nodes[place : place + 1] = by
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
+
+
+def scalar(name: str, value: float) -> Any:
+    """Return a float32 constant."""
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.asarray(value, np.float32), name)
+
+
+def only_reader(proto: Any, name: str) -> Any | None:
+    """Return the node that reads a tensor, if it is the only one and the graph itself does not."""
+    if any(output.name == name for output in proto.graph.output):
+        return None
+    readers = [node for node in proto.graph.node if name in node.input]
+    return readers[0] if len(readers) == 1 else None

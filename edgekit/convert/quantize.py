@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from edgekit import contract, data, ops
 from edgekit.contract import Contract
-from edgekit.convert import float_model, max_pool, simplify, to_int8, to_keras
+from edgekit.convert import float_model, simplify, to_int8, to_keras
 from edgekit.convert.evaluate import snr_db
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.recipe import Recipe
+from edgekit.convert.rewrites import max_pool
 from edgekit.data.frames import spread
 from edgekit.data.randomness import looks_random, random_error
 from edgekit.errors import MissingExtraError, ModelError, UnsupportedOpError, UsageError
@@ -206,12 +207,10 @@ def _check_graph(graph: Graph) -> tuple[str, ...]:
     transposes = sum(op.kind == "TRANSPOSE" for op in graph.ops)
     if transposes:
         notes.append(f"{transposes} TRANSPOSE operator(s) remain; shuffled channels and attention make them")
-    known = set(ops.supported())
-    unknown = sorted({op.kind for op in graph.ops} - known)
-    if unknown:
-        notes.append(
-            f"edgekit's compiled runtime has no {', '.join(unknown)}: `edgekit generate` will refuse"
-        )
+    try:
+        ops.lower(graph)
+    except UnsupportedOpError as error:
+        notes.append(f"`edgekit generate` will refuse this model: {error.message}; {error.hint}")
     return tuple(notes)
 
 

@@ -10,8 +10,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgekit.convert import float_model, from_onnx, max_pool, simplify
+from edgekit.convert import float_model, from_onnx, simplify
 from edgekit.convert.load import load_model
+from edgekit.convert.rewrites import max_pool
 from edgekit.errors import EdgekitError, ModelError, UnsupportedOpError, UsageError
 
 Net = Callable[..., Any]

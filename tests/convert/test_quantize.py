@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from edgekit import contract, data
+from edgekit import contract, data, ops
 from edgekit.contract import Color
 from edgekit.convert import evaluate, from_onnx, load, quantize, recipe
 from edgekit.convert.onnx_model import OnnxModel
@@ -207,6 +207,7 @@ POOL = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
         (nodes(("HardSwish", [], {})), {}, {"HARD_SWISH"}),
         (nodes(("Gelu", [], {})), {}, {"GELU"}),
         (nodes(("Softmax", [], {"axis": 1})), {}, {"SOFTMAX"}),
+        (nodes(("Abs", [], {})), {}, {"ABS"}),
         (
             nodes(("Conv", ["w2"], {"group": 4, "pads": [1, 1, 1, 1], "strides": [2, 2]})),
             {"constants": {"w2": np.linspace(-1, 1, 36, dtype=np.float32).reshape(4, 1, 3, 3)}},
@@ -223,8 +224,12 @@ def test_operators_convert(make_net: Any, chain: list[Any], options: Any, operat
     made = quantize.quantize(parse(make_net(chain, "y", **options)), smooth(32), recipe.Recipe(RGB))
     assert operators <= set(made.operators)
     assert made.snr_db > 25
-    assert any("TRANSPOSE" in note for note in made.notes) == ("TRANSPOSE" in operators)
-    assert not any("generate" in note for note in made.notes)
+    assert any("TRANSPOSE operator" in note for note in made.notes) == ("TRANSPOSE" in operators)
+    beyond = operators - set(ops.supported())
+    refusals = [note for note in made.notes if "generate" in note]
+    assert len(refusals) == len(beyond)
+    for note, kind in zip(refusals, beyond, strict=True):
+        assert re.search(rf"operator \d+ {kind} .*: there is no kernel for it", note)
 
 
 def test_a_dense_layer_over_maps_needs_no_transpose(make_net: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.convert.graph_edit import attributes, constants, replace, shapes
+from edgekit.convert.graph_edit import attributes, constants, only_reader, replace, shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def _match(proto: Any, flatten: Any, known: dict[str, Any], sizes: dict[str, Any
         return None
     if tuple(after) != (1, before[1] * before[2] * before[3]):
         return None
-    dense = _only_reader(proto, flatten.output[0])
+    dense = only_reader(proto, flatten.output[0])
     if dense is None or dense.input[0] != flatten.output[0] or dense.op_type not in ("Gemm", "MatMul"):
         return None
     given = attributes(dense)
@@ -57,7 +57,7 @@ def _match(proto: Any, flatten: Any, known: dict[str, Any], sizes: dict[str, Any
         bias = known.get(dense.input[2])
         if bias is None or bias.size != len(weights):
             return None
-    reader = _only_reader(proto, dense.output[0])
+    reader = only_reader(proto, dense.output[0])
     relu = reader if reader is not None and reader.op_type == "Relu" else None
     return _Dense(flatten, dense, relu, before[1:], weights, bias)
 
@@ -93,11 +93,3 @@ def _replace(proto: Any, found: _Dense) -> None:
     if found.relu is not None:
         replace(proto, found.dense, [])
     replace(proto, last, made)
-
-
-def _only_reader(proto: Any, name: str) -> Any | None:
-    """Return the node that reads a tensor, if it is the only one and the graph itself does not."""
-    if any(output.name == name for output in proto.graph.output):
-        return None
-    readers = [node for node in proto.graph.node if name in node.input]
-    return readers[0] if len(readers) == 1 else None
