@@ -48,7 +48,7 @@ def test_public_models_fit_inside(model: str, anchor: Callable[[str], Path], tmp
     assert used["flash_code"] + used["flash_data"] + 512 * 1024 <= app.size
 
 
-@pytest.mark.parametrize("inside", [280_000, 30_000])
+@pytest.mark.parametrize("inside", [240_000, 30_000])
 def test_the_mlperf_protocol_compiles_too(inside: int, tmp_path: Path) -> None:
     board = esp32s3.small_inside("xiao_esp32s3", inside)
     identity = mlperf_tiny.Identity("ic01", "edgekit")
