@@ -22,6 +22,11 @@ _QEMU_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
 _GIB = 1 << 30
+CAMERA_PINS = (
+    *("pwdn", "reset", "xclk", "siod", "sioc", "vsync", "href", "pclk"),
+    *(f"d{bit}" for bit in range(8)),
+)
+"""The signals of a parallel camera."""
 
 
 class Runtime(StrEnum):
@@ -120,7 +125,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """The camera on the board: `pins` maps a signal's name to its GPIO, -1 for one that is not there."""
+    """The camera on the board: `pins` maps each of CAMERA_PINS to its GPIO, -1 for one that is not there."""
 
     sensor: str
     xclk_hz: int
@@ -397,13 +402,11 @@ def _build(table: Table) -> Build:
 def _camera(table: Table) -> Camera:
     table.only("sensor", "xclk_hz", "pins")
     pins = table.table("pins")
-    for name in pins.value:
-        if not NAME.fullmatch(name):
-            raise pins.wrong(name, "named with a-z, 0-9 and _")
+    pins.only(*CAMERA_PINS)
     return Camera(
         sensor=table.text("sensor", _LINE, "one line of text"),
         xclk_hz=table.integer("xclk_hz", 1, _GIB),
-        pins={name: pins.integer(name, -1, 255) for name in pins.value},
+        pins={name: pins.integer(name, -1, 255) for name in CAMERA_PINS},
     )
 
 

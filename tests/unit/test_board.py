@@ -204,6 +204,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, case: str) -> None:
         ('[[memory.region]]\nname = "dram"', '[memory.region]\nname = "dram"', "not valid TOML|array"),
         ("stub = true", "stub = 1.5", "flash.facts.stub"),
         ('chip = "esp32s3"', "chip = {}", "flash.facts.chip"),
+        ("[ticks]", '[camera]\nsensor = "X"\nxclk_hz = 1\npins = {d9 = 1}\n[ticks]', "key 'camera.pins.d9'"),
+        ("[ticks]", '[camera]\nsensor = "X"\nxclk_hz = 1\npins = {d0 = 1}\n[ticks]', "camera.pins.pwdn is"),
     ],
 )
 def test_what_is_wrong_in_the_longer_form_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
