@@ -223,7 +223,7 @@ def choose(board: Board, *, runtime: str | None = None, kernels: str | None = No
     """Return the board with another of its runtimes or kernel folders; None leaves what the file says.
 
     Raises:
-        UsageError: the board has no such runtime or kernels.
+        UsageError: the board has no such runtime or kernels, or the runtime has kernels of its own.
     """
     build = board.build
     if runtime is not None:
@@ -237,6 +237,11 @@ def choose(board: Board, *, runtime: str | None = None, kernels: str | None = No
             raise UsageError(
                 f"the board '{board.id}' has no kernels '{kernels}'",
                 f"it has: {listed((*build.kernels, *build.optional_kernels))}",
+            )
+        if build.runtime is not Runtime.COMPILED:
+            raise UsageError(
+                f"kernels are chosen for the runtime compiled; {build.runtime} has its own",
+                "leave out --kernels, or use --runtime compiled",
             )
         rest = (
             build.kernels[build.kernels.index(kernels) + 1 :] if kernels in build.kernels else build.kernels

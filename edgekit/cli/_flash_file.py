@@ -4,9 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from edgekit.cli import _greeting, _uf2_file
+from edgekit.cli import _greeting, _options, _uf2_file
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
@@ -83,9 +81,6 @@ def _check_alone(flag: str, *also: str) -> None:
     """Refuse parameters that would do nothing. Raises UsageError."""
     from edgekit.errors import UsageError
 
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is click.core.ParameterSource.COMMANDLINE and parameter.name not in {*_ALWAYS, *also}:
-            name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
-            raise UsageError(f"{flag} does not go with {name}", f"leave out {name}")
+    for parameter, given in _options.typed().items():
+        if parameter not in {*_ALWAYS, *also}:
+            raise UsageError(f"{flag} does not go with {given}", f"leave out {given}")

@@ -21,6 +21,7 @@ _CAMERA = "the board's own camera is the only source of frames"
 _FIRMWARE = "the firmware prepares the frames itself"
 _OTHERS = {
     "source": ("--source", _CAMERA),
+    "frame_every": ("--frame-every", "--picture saves what the camera sees"),
     "fps": ("--fps", "the board runs as fast as it can"),
     "confusion": ("--confusion", f"{_CAMERA}, and they have no labels"),
     "iterations": ("--performance", "each result brings its times anyway"),

@@ -212,6 +212,7 @@ def test_a_board_with_another_firmware(watch: Callable) -> None:
         (["--fps", "3"], "--fps is not for"),
         (["--confusion"], "--confusion is not for"),
         (["--performance", "3"], "--performance is not for"),
+        (["--frame-every", "2"], "--frame-every is not for"),
         (["--mean", "0.5"], "the firmware prepares the frames itself"),
         (["--threshold", "0"], "threshold"),
         (["--threshold", "101"], "threshold"),

@@ -137,3 +137,35 @@ def test_a_model_by_xmodem(cli: Run, model: Path) -> None:
     assert "press the board's RESET button" in error
     assert "next: edgekit monitor --board grove_vision_ai_v2 --protocol sscma" in said
     assert bootloader.flash[0x400000].startswith(model.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--runtime", "tflm"),
+        ("--kernels", "ref"),
+        ("--protocol", "mlperf_tiny"),
+        ("--mlperf-model", "ic01"),
+        ("--mlperf-vendor", "me"),
+        ("--camera",),
+        ("--debug",),
+    ],
+    ids=" ".join,
+)
+def test_choices_that_would_change_nothing_are_refused(
+    cli: Run, given: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    for arguments, hint in (((), "or give --model"), (("--no-build",), "leave out")):
+        code, said, _ = cli("--board", "xiao_esp32s3_sense", *arguments, *given, "out", "--json")
+        error = json.loads(said)["error"]
+        assert (code, error["id"]) == (2, "usage")
+        assert f"{given[0]} would change nothing" in error["message"]
+        assert hint in error["hint"]
+
+
+def test_an_image_as_it_is_needs_no_compiler_and_no_sdk(cli: Run, tmp_path: Path) -> None:
+    for given in (("--compiler", "gcc"), ("--sdk", tmp_path)):
+        code, said, _ = cli("--board", "xiao_esp32s3", "--no-build", *given, "out", "--json")
+        assert code == 2
+        assert given[0] in json.loads(said)["error"]["hint"]

@@ -250,6 +250,8 @@ def test_a_board_is_used_with_another_of_its_runtimes() -> None:
         board.choose(board.load("host"), runtime="tflm")
     with pytest.raises(UsageError, match="no kernels 'fast'"):
         board.choose(xiao, kernels="fast")
+    with pytest.raises(UsageError, match="tflm has its own"):
+        board.choose(xiao, runtime="tflm", kernels="esp_nn")
 
 
 def test_only_what_ran_counts_as_verified(tmp_path: Path) -> None:
