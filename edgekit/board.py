@@ -22,6 +22,8 @@ _QEMU_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
 _GIB = 1 << 30
+NO_LIMIT = 64 << 20
+"""In bytes: what board files say of a memory that is as large as the user's machine or board makes it."""
 CAMERA_PINS = (
     *("pwdn", "reset", "xclk", "siod", "sioc", "vsync", "href", "pclk"),
     *(f"d{bit}" for bit in range(8)),
@@ -115,6 +117,8 @@ class Build:
     ldflags: tuple[str, ...]
     runtimes: tuple[Runtime, ...] = (Runtime.COMPILED,)
     """All that the board's template can do."""
+    runtime_reason: str = ""
+    """Why `runtime` is the one of them that is used unless the user chooses."""
     optional_kernels: tuple[str, ...] = ()
     """Kernel folders used only when the user asks: fast, but not bit for bit the oracle's."""
     sdk: str = ""
@@ -374,7 +378,7 @@ def _region(table: Table) -> Region:
 
 
 def _build(table: Table) -> Build:
-    optional = {"shared", "runtimes", "optional_kernels", "sdk", "facts"}
+    optional = {"shared", "runtimes", "runtime_reason", "optional_kernels", "sdk", "facts"}
     table.only(*(key.name for key in fields(Build) if key.name not in optional), optional=tuple(optional))
     templates = resources.firmware_templates()
     families = _folders(templates) - {"app", "runtime"}
@@ -396,6 +400,9 @@ def _build(table: Table) -> Build:
         cflags=table.texts("cflags", _FLAG, "compiler flags without blanks, quotes or $"),
         ldflags=table.texts("ldflags", _FLAG, "linker flags without blanks, quotes or $"),
         runtimes=runtimes or (runtime,),
+        runtime_reason=table.text("runtime_reason", _LINE, "one line of text")
+        if "runtime_reason" in table.value
+        else "",
         optional_kernels=table.choices("optional_kernels", folders)
         if "optional_kernels" in table.value
         else (),

@@ -17,6 +17,22 @@ class Need:
     """False for a candidate in whose place another one will do."""
 
 
+def lines(need: Need, width: int = 0) -> list[str]:
+    """Return a need as text: whether it is there, and how to get it.
+
+    Args:
+        need: what is told.
+        width: of the column of names.
+    """
+    mark = "ok  " if need.ok else ("MISS" if need.needed else "-   ")
+    found = [f"  {mark} {need.name:{width}}{' ' if width else ': '}{need.found}"]
+    if need.hint and not need.ok:
+        indent = " " * (7 + width + bool(width))
+        first, *rest = need.hint.splitlines()
+        found += [f"{indent}-> {first}", *(f"{indent}   {line}" for line in rest)]
+    return found
+
+
 def needs(board: Board) -> list[Need]:
     """Look for the compilers, the emulator and the flashing tool of a board."""
     from edgekit import toolchain
