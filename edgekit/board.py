@@ -17,6 +17,11 @@ SCHEMA = 1
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 # What a flag may hold: nothing that make or a shell would read as its own.
 _FLAG = re.compile(r"[A-Za-z0-9_+=.,:/@-]{1,200}")
+# Nor what makes a compiler run other programs, or take its flags from elsewhere.
+_COMPILER_FLAG = re.compile(
+    r"(?!@|-wrapper|-fplugin|-fuse-ld|--?specs=.*/|-B|-X|-Wl,.*plugin|-Wa,@|-Wl,@)" + _FLAG.pattern
+)
+_FLAGS_ALLOWED = "flags without blanks, quotes or $, and none that runs another program or reads more flags"
 _QEMU = re.compile(r"qemu-system-[a-z0-9_]{1,32}")
 _QEMU_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
@@ -397,8 +402,8 @@ def _build(table: Table) -> Build:
         rx_window_bytes=table.integer("rx_window_bytes", 64, 1 << 20),
         stack_reserve_bytes=table.integer("stack_reserve_bytes", 256, 1 << 30),
         compilers=table.texts("compilers", _COMMAND, "names of programs, without folders", least=1),
-        cflags=table.texts("cflags", _FLAG, "compiler flags without blanks, quotes or $"),
-        ldflags=table.texts("ldflags", _FLAG, "linker flags without blanks, quotes or $"),
+        cflags=table.texts("cflags", _COMPILER_FLAG, f"compiler {_FLAGS_ALLOWED}"),
+        ldflags=table.texts("ldflags", _COMPILER_FLAG, f"linker {_FLAGS_ALLOWED}"),
         runtimes=runtimes or (runtime,),
         runtime_reason=table.text("runtime_reason", _LINE, "one line of text")
         if "runtime_reason" in table.value

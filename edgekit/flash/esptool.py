@@ -28,12 +28,11 @@ from edgekit.errors import (
 )
 from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
-from edgekit.flash._esptool_facts import LARGEST_FLASH, Facts, read
+from edgekit.flash._esptool_facts import LARGEST_FLASH, SECTOR_BYTES, Facts, read
 from edgekit.flash._esptool_log import Log, Region
 
 HOW_TO_GET = 'pip install "esptool>=5.1,<6"'
 
-_SECTOR_BYTES = 4096
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
 _CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
@@ -174,7 +173,7 @@ def _write(
     if settings.chip and settings.chip != facts.chip:
         raise ToolError(f"the image is for an {settings.chip}, but '{board.id}' has an {facts.chip}")
     for part in parts:
-        if part.offset % _SECTOR_BYTES:
+        if part.offset % SECTOR_BYTES:
             raise ToolError(f"'{part.path}' is to go to {part.offset:#x}, which is within a sector of flash")
     log = Log([Region(part.name, part.offset, part.size_bytes) for part in parts], progress, unfinished)
     place = _find(board, port, facts)

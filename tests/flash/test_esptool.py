@@ -372,6 +372,9 @@ def test_a_speed_that_is_none(built: Make, xiao: Board, monkeypatch: pytest.Monk
         ({"chip": ""}, "must be a chip such as esp32s3"),
         ({"chip": "esp32s3", "baud": True}, "flash.facts.baud is wrong; it must be an integer in 1200"),
         ({"chip": "esp32s3", "model_offset": -1}, "flash.facts.model_offset is wrong"),
+        ({"chip": "esp32s3", "model_offset": 0x400001, "model_bytes": 4096}, "a multiple of 4096"),
+        ({"chip": "esp32s3", "model_offset": 0x400000}, "stand together with model_bytes"),
+        ({"chip": "esp32s3", "model_bytes": 4096}, "stand together with model_bytes"),
         ({"chip": "esp32s3", "speed": 3}, "takes no fact 'speed'"),
     ],
 )
