@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.cli import _greeting, _options, _uf2_file
+import click
+
+from edgekit.cli import _greeting, _uf2_file
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
@@ -77,10 +79,21 @@ def fractions(progress: Callable[[float], None]) -> Callable[[int, int], None]:
     return lambda done, whole: progress(done / max(whole, 1))
 
 
+def typed() -> dict[str, str]:
+    """Return what stands on the command line itself: a parameter's name to its flag, or to ARGUMENT."""
+    context = click.get_current_context()
+    return {
+        parameter.name: parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
+        for parameter in context.command.params
+        if parameter.name
+        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    }
+
+
 def _check_alone(flag: str, *also: str) -> None:
     """Refuse parameters that would do nothing. Raises UsageError."""
     from edgekit.errors import UsageError
 
-    for parameter, given in _options.typed().items():
+    for parameter, given in typed().items():
         if parameter not in {*_ALWAYS, *also}:
             raise UsageError(f"{flag} does not go with {given}", f"leave out {given}")

@@ -63,7 +63,7 @@ def needs(board: Board) -> list[Need]:
             rows.append(Need(program, True, f"{machine.version} ({machine.path})", qemu.how_to_get(program)))
     if board.flash.method == "esptool":
         version = esptool.installed()
-        good = version.startswith("5.")
+        good = esptool.is_known(version)
         rows.append(Need("esptool", good, version or "not installed", esptool.HOW_TO_GET))
     return rows
 

@@ -245,17 +245,6 @@ def is_named(parameter: str) -> bool:
     return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
 
 
-def typed() -> dict[str, str]:
-    """Return what stands on the command line itself: a parameter's name to its flag, or to ARGUMENT."""
-    context = click.get_current_context()
-    return {
-        parameter.name: parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
-        for parameter in context.command.params
-        if parameter.name
-        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-    }
-
-
 def named_board() -> str:
     """Return the board as the user named it: an id, or a file of the user's own."""
     return str(click.get_current_context().params["board"])

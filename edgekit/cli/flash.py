@@ -138,7 +138,7 @@ def _refuse(why: str, parameters: Iterable[str], instead: str = "") -> None:
     """Raise UsageError if one of the parameters, which would do nothing, stands on the command line."""
     from edgekit.errors import UsageError
 
-    typed = _options.typed()
+    typed = _flash_file.typed()
     given = ", ".join(typed[parameter] for parameter in parameters if parameter in typed)
     if given:
         raise UsageError(f"{why}: {given} would change nothing", f"leave out {given}{instead}")

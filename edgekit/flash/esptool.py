@@ -52,6 +52,13 @@ def installed() -> str:
         return ""
 
 
+def is_known(version: str) -> bool:
+    """Return whether this is a version whose options and words are known: 5.1 or a later 5."""
+    major, _, rest = version.partition(".")
+    minor = rest.partition(".")[0]
+    return major == "5" and minor.isdecimal() and int(minor) >= 1
+
+
 def default_port() -> str | None:
     """Return the port that esptool's own environment variable names."""
     return os.environ.get("ESPTOOL_PORT") or None
@@ -63,7 +70,7 @@ def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progre
     Raises:
         UsageError: ESPTOOL_BAUD is no speed.
         ProjectError: the board's flash.facts are wrong.
-        ToolError: esptool is missing or not of version 5.
+        ToolError: esptool is missing or not of version 5.1 to 5.x.
         PortError: the port is absent, busy, not permitted, or there are several.
         FlashError: writing failed; the message says what state the board is in.
     """
@@ -200,8 +207,8 @@ def _write(
 
 def _command(facts: Facts, place: str, settings: FlashSettings) -> list[str]:
     version = installed()
-    if not version.startswith("5."):
-        said = f"is of version {version}, and edgekit runs version 5" if version else "is not installed"
+    if not is_known(version):
+        said = f"is of version {version}, and edgekit runs 5.1 to 5.x" if version else "is not installed"
         raise ToolError(f"esptool {said}", HOW_TO_GET)
     # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
     command = [sys.executable, "-P", "-m", "esptool", "--chip", facts.chip, "--port", place]

@@ -393,7 +393,7 @@ def test_a_chip_that_waits_is_restarted_by_its_watchdog(built: Make, xiao: Board
         assert not flash.restart(xiao, board.port)
 
 
-@pytest.mark.parametrize("version", [None, "4.8.1"])
+@pytest.mark.parametrize("version", [None, "4.8.1", "5.0.2", "6.0", "5", "5.x"])
 def test_an_esptool_that_is_missing_or_old(
     built: Make, xiao: Board, monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
