@@ -336,6 +336,6 @@ def test_of_several_ports_the_user_names_one(monkeypatch: pytest.MonkeyPatch) ->
     found = tuple(ports.Port(f"/dev/ttyACM{i}", "CH343", "1a86:55d3") for i in range(2))
     monkeypatch.setattr(xmodem, "list_ports", lambda: found)
     # A boot loader cannot be asked who it is.
-    with pytest.raises(PortError, match="^several ports match: /dev/ttyACM0 .*/dev/ttyACM1") as caught:
+    with pytest.raises(PortError, match=r"^several ports match: /dev/ttyACM0 .*/dev/ttyACM1") as caught:
         flash.flash_model(b"model", V2)
     assert "--port" in caught.value.hint
