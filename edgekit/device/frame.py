@@ -24,6 +24,8 @@ _ACK = struct.Struct("<III")
 _ANSWER = struct.Struct("<IQQI")
 _SEEN = struct.Struct("<IQQQI")
 _PICTURE = struct.Struct("<II")
+MAX_PICTURE_BYTES = 1024
+"""Pixels in one PICTURE."""
 _WATCH = struct.Struct("<BII")
 _FAULT = struct.Struct("<IIB")
 _CRC = struct.Struct("<I")
@@ -208,7 +210,8 @@ def parse(body: bytes) -> Packet | None:
                 return Seen(seq, capture, preprocess, invoke, scores) if len(scores) == count else None
             case PacketType.PICTURE:
                 seq, offset = _PICTURE.unpack_from(body, 1)
-                return Picture(seq, offset, body[1 + _PICTURE.size :])
+                piece = body[1 + _PICTURE.size :]
+                return Picture(seq, offset, piece) if 0 < len(piece) <= MAX_PICTURE_BYTES else None
     except (struct.error, IndexError):
         return None
     return None

@@ -7,7 +7,6 @@ behaves as NOR flash does: erasing sets whole sectors to ones, and writing can o
 Faults are scripted in `Script`. What happened is kept in `RomLoader`: flash, the order of commands, the stub.
 """
 
-import contextlib
 import hashlib
 import os
 import select
@@ -136,6 +135,7 @@ class RomLoader:
 
     def _plug_in(self) -> None:
         self._master, self._slave = os.openpty()
+        self._open = [self._master, self._slave]
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
         if self._link is not None:
@@ -143,9 +143,10 @@ class RomLoader:
             self.port = str(self._link)
 
     def _unplug(self) -> None:
-        for descriptor in (self._master, self._slave):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        # Each once only: a number that is closed may be another thread's by now.
+        for descriptor in self._open:
+            os.close(descriptor)
+        self._open.clear()
         if self._link is not None:
             self._link.unlink(missing_ok=True)
 
@@ -184,6 +185,7 @@ class RomLoader:
     def _serve_application(self) -> None:
         """Come back as a serial port behind which the application runs, once the host has let go."""
         os.close(self._slave)
+        self._open.remove(self._slave)
         poll = select.poll()
         poll.register(self._master, 0)
         poll.register(self._stop, select.POLLIN)

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.device import frame as wire
-from edgekit.device.frame import Ack, Answer, Decoder, Fault, HelloPacket, Noise, PacketType, Trace
+from edgekit.device.frame import (
+    Ack,
+    Answer,
+    Decoder,
+    Fault,
+    HelloPacket,
+    Noise,
+    PacketType,
+    Picture,
+    Seen,
+    Trace,
+)
 
 U32 = st.integers(0, 0xFFFFFFFF)
 U64 = st.integers(0, (1 << 64) - 1)
@@ -30,6 +41,11 @@ def device_bytes(packet: wire.Packet) -> bytes:
             return wire.encode(b"\x84" + u32(seq, offset) + bytes([code]))
         case Trace(crcs):
             return wire.encode(b"\x85" + u32(len(crcs), *crcs))
+        case Seen(seq, capture, preprocess, invoke, scores):
+            ticks = b"".join(value.to_bytes(8, "little") for value in (capture, preprocess, invoke))
+            return wire.encode(b"\x86" + u32(seq) + ticks + u32(len(scores)) + scores)
+        case Picture(seq, offset, data):
+            return wire.encode(b"\x87" + u32(seq, offset) + data)
         case HelloPacket(fields):
             return wire.encode(b"\x81" + b"".join(bytes([i, len(data)]) + data for i, data in fields))
 
@@ -39,6 +55,8 @@ PACKETS = st.one_of(
     st.builds(Answer, U32, U64, U64, st.binary(max_size=600)),
     st.builds(Fault, U32, U32, st.integers(0, 255)),
     st.builds(Trace, st.lists(U32, max_size=70).map(tuple)),
+    st.builds(Seen, U32, U64, U64, U64, st.binary(max_size=600)),
+    st.builds(Picture, U32, U32, st.binary(min_size=1, max_size=1024)),
     st.builds(HelloPacket, st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=255))).map(tuple)),
 )
 
@@ -80,7 +98,7 @@ def test_a_damaged_packet_is_never_another_one(packet: wire.Packet, data: st.Dat
 
 @given(st.binary(max_size=400))
 def test_any_body_parses_or_does_not(body: bytes) -> None:
-    for start in (body, b"\x81" + body, b"\x83" + body, b"\x85" + body):
+    for start in (body, b"\x81" + body, b"\x83" + body, b"\x85" + body, b"\x87" + body):
         found = wire.parse(start)
         assert found is None or device_bytes(found).strip(b"\0")
 
@@ -91,6 +109,7 @@ def test_any_body_parses_or_does_not(body: bytes) -> None:
         *(b"", b"\x01", b"\x7f", b"\x90"),
         *(b"\x81\x01", b"\x81\x01\x05ab", b"\x82abc", b"\x82" + bytes(13), b"\x84" + bytes(8)),
         *(b"\x83" + bytes(23), b"\x83" + bytes(25), b"\x83" + bytes(20) + u32(5) + bytes(4)),
+        *(b"\x86" + bytes(31), b"\x87" + bytes(8), b"\x87" + bytes(8 + 1025)),
         *(b"\x85\1\0\0\0", b"\x85\1\0\0\0" + bytes(5), b"\x85\xff\xff\xff\xff"),
     ],
 )

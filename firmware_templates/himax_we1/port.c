@@ -1,1 +1,0 @@
-#include "ek_port.h"
