@@ -231,6 +231,13 @@ def test_options_of_sscma_alone(cli: Callable, arguments: list[str]) -> None:
     assert "needs --protocol sscma" in done.err
 
 
+@pytest.mark.parametrize("board", ["grove_vision_ai", "sensecap_a1101"])
+def test_a_board_whose_firmware_has_no_serial_line(cli: Callable, board: str) -> None:
+    done = cli("monitor", "--board", board, "--protocol", "sscma")
+    assert done.code == 2
+    assert "over I2C and WebUSB only" in done.err
+
+
 def test_a_virtual_board(cli: Callable) -> None:
     done = cli("monitor", "--board", "host", "--protocol", "sscma")
     assert done.code == 2
