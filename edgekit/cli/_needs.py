@@ -52,7 +52,8 @@ def needs(board: Board) -> list[Need]:
     if board.build.sdk:
         # The SDK brings the compiler of the firmware; those above compile the portable part alone.
         rows = [replace(row, needed=False) for row in rows]
-        rows.append(_sdk(board))
+        # Of Arduino's tools edgekit needs none: the user starts them.
+        rows += [] if board.flash.method == "arduino" else [_sdk(board)]
     if board.emulator is not None and ending.in_qemu(board):
         program = board.emulator.program
         try:
@@ -74,6 +75,10 @@ def _sdk(board: Board) -> Need:
 
     name = f"SDK {board.build.sdk}"
     try:
-        return Need(name, True, sdk.describe(board), "")
+        found = sdk.describe(board)
     except ToolError as error:
         return Need(name, False, error.message, error.hint)
+    if not found:
+        hint = "name its folder with --sdk or EDGEKIT_SDK; `edgekit build` without it says how to get it"
+        return Need(name, False, "not looked for", hint, needed=False)
+    return Need(name, True, found, "")

@@ -69,3 +69,13 @@ def test_what_a_board_file_says_cannot_steer_a_terminal(cli: Callable, tmp_path:
     assert done.code == 0
     assert "\x1b" not in done.out
     assert "[2J hold" in done.out
+
+
+def test_an_sdk_that_is_not_looked_for_does_not_count_as_found(cli: Callable) -> None:
+    for name in ("grove_vision_ai", "grove_vision_ai_v2", "sensecap_a1101"):
+        needs = cli("boards", "show", name, "--json").json["needs"]
+        (found,) = [need for need in needs if need["name"].startswith("SDK")]
+        assert (found["ok"], found["needed"], found["found"]) == (False, False, "not looked for")
+        assert "--sdk" in found["hint"]
+    # Its examples are compiled by Arduino's own tools, of which edgekit needs none.
+    assert not any(n["name"].startswith("SDK") for n in cli("boards", "arduino", "--json").json["needs"])
