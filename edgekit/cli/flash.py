@@ -121,7 +121,7 @@ def command(
         if no_build:
             image = build.load_image(folder)
         else:
-            image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
+            image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
     if uf2_only is not None:
         from edgekit.flash import uf2
 

@@ -169,3 +169,15 @@ def test_an_image_as_it_is_needs_no_compiler_and_no_sdk(cli: Run, tmp_path: Path
         code, said, _ = cli("--board", "xiao_esp32s3", "--no-build", *given, "out", "--json")
         assert code == 2
         assert given[0] in json.loads(said)["error"]["hint"]
+
+
+def test_an_sdk_in_the_environment_is_for_boards_that_have_one(
+    cli: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_SDK", str(tmp_path))
+    assert cli("--board", "host", "--model", model)[0] == 0
+    code, said, _ = cli("--board", "host", "--model", model, "--sdk", tmp_path, "--json")
+    assert (code, json.loads(said)["error"]["hint"]) == (2, "leave out --sdk")
+    code, said, _ = cli("--board", "xiao_esp32s3", "--model", model, "--json")
+    assert code == 7
+    assert "which --sdk or EDGEKIT_SDK names, is no ESP-IDF" in json.loads(said)["error"]["message"]
