@@ -209,6 +209,16 @@ def test_wrong_facts_are_named_before_a_template_sees_them(case: str) -> None:
     assert "xiao_esp32s3.toml" in caught.value.message
 
 
+def test_a_camera_needs_psram() -> None:
+    board = boards.load("xiao_esp32s3_sense")
+    facts = dict(board.build.facts) | {"psram": "none", "psram_bytes": 0}
+    board = replace(board, build=replace(board.build, facts=facts))
+    model = esp32s3.generated_of()[1]
+    assert "main/camera.c" not in project.assemble(model, board).files
+    with pytest.raises(UsageError, match="keeps its pictures in PSRAM"):
+        project.assemble(model, board, camera=True)
+
+
 def test_a_missing_fact_is_named() -> None:
     board = boards.load("xiao_esp32s3")
     for name in ("flash_chip_bytes", "flash_mode", "psram", "psram_bytes", "esp_nn"):
