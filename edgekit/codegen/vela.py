@@ -92,7 +92,7 @@ def compile_model(model: bytes, source: Graph, board: Board) -> Compiled:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)
         (folder / "board.ini").write_text(settings, "ascii")
-        command = [sys.executable, "-m", "ethosu.vela", "model.tflite", "--output-dir", "out"]
+        command = [sys.executable, "-P", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out"]
         command += ["--accelerator-config", accelerator, "--config", "board.ini"]
         command += ["--system-config", "board", "--memory-mode", "board"]
         said = process.run(command, cwd=folder, timeout_s=_TIMEOUT_S)

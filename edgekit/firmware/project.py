@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.tflm import TflmModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
-_C_SUFFIXES = (".c", ".h")
 
 
 class Protocol(StrEnum):

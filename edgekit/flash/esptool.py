@@ -11,7 +11,7 @@ import importlib.metadata
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edgekit import process
@@ -163,7 +163,7 @@ def restart(board: Board, port: str | None) -> bool:
     )
     words = (*command, "--connect-attempts", "1", "read-mac")
     try:
-        return process.stream(words, lambda _: None, env=_environment(), silence_s=_SILENCE_S) == 0
+        return _run(words, lambda _: None, _SILENCE_S) == 0
     except process.SilentToolError:
         return False
 
@@ -193,7 +193,7 @@ def _write(
         open_port(place, board.serial).close()
     silence_s = _SILENCE_S + _SILENCE_S_PER_MB * max(part.size_bytes for part in parts) / 1e6
     try:
-        code = process.stream(command, log.feed, env=_environment(), silence_s=silence_s)
+        code = _run(command, log.feed, silence_s)
     except process.SilentToolError as error:
         raise FlashError(
             f"esptool said nothing for {silence_s:g} s and was stopped; {log.state()}",
@@ -211,15 +211,29 @@ def _command(facts: Facts, place: str, settings: FlashSettings) -> list[str]:
         said = f"is of version {version}, and edgekit runs 5.1 to 5.x" if version else "is not installed"
         raise ToolError(f"esptool {said}", HOW_TO_GET)
     # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
+    if sys.platform != "win32" and "://" not in place:
+        place = str(Path(place).absolute())
     command = [sys.executable, "-P", "-m", "esptool", "--chip", facts.chip, "--port", place]
     command += ["--baud", str(facts.speed()), "--before", settings.before, "--after", settings.after]
     return command if settings.stub else [*command, "--no-stub"]
+
+
+def _run(command: Sequence[str], on_line: Callable[[str], None], silence_s: float) -> int:
+    """Run esptool in an empty folder, and return its exit code. Raises as `process.stream`.
+
+    In the user's folder it would obey an esptool.cfg, setup.cfg or tox.ini that lies there, whoever wrote it;
+    esptool before its use of esp-pylib runs what such a file gives as a reset sequence as Python.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        return process.stream(command, on_line, cwd=Path(folder), env=_environment(), silence_s=silence_s)
 
 
 def _environment() -> dict[str, str]:
     """Return an environment in which esptool writes plain, unwrapped lines, each as soon as it has one."""
     plain = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1", "COLUMNS": "1000"}
     kept = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    if named := kept.get("ESPTOOL_CFGFILE"):
+        kept["ESPTOOL_CFGFILE"] = str(Path(named).absolute())
     return {**kept, **plain, "TERM": "dumb"}
 
 

@@ -420,6 +420,31 @@ def test_a_file_of_the_same_name_in_the_users_folder_is_not_run(
     expect(board, made.contents)
 
 
+@pytest.mark.parametrize("name", ["esptool.cfg", "setup.cfg", "tox.ini"])
+def test_a_configuration_in_the_users_folder_is_not_obeyed(
+    built: Make, xiao: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("ESPTOOL_CFGFILE")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    # esptool takes the first of these that it finds; this one lets it give up before it begins.
+    (tmp_path / name).write_text("[esptool]\ncustom_reset_sequence = nonsense\nopen_port_attempts = x\n")
+    monkeypatch.chdir(tmp_path)
+    made = built()
+    with RomLoader() as board:
+        flash.flash(made.image, xiao, board.port)
+    expect(board, made.contents)
+
+
+def test_a_configuration_that_the_user_names_is_obeyed(
+    built: Make, xiao: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.cfg").write_text("[esptool]\ncustom_reset_sequence = nonsense\n")
+    monkeypatch.setenv("ESPTOOL_CFGFILE", "mine.cfg")
+    monkeypatch.chdir(tmp_path)
+    with RomLoader() as board, pytest.raises(FlashError, match=r"nonsense|reset sequence"):
+        flash.flash(built().image, xiao, board.port)
+
+
 def test_words_that_are_not_known_are_shown(xiao: Board) -> None:
     log = _esptool_log.Log([_esptool_log.Region("app", 0x10000, 100)], None, "it does not start")
     for line in ("esptool v5.9.0", "Connected to ESP32-S3", "A fatal error occurred: the moon is full."):
