@@ -178,7 +178,8 @@ def _range(found: dict[str, list[Bench]], target: str, which: int) -> str:
         for row in rows
         if row.board == target
     )
-    return f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+    low, high = f"{ratios[0]:.2f}", f"{ratios[-1]:.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _size(value: int | None) -> str:

@@ -41,6 +41,54 @@ class LiveTensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """One range of the arena and the layers during which its content matters."""
+
+    name: str
+    offset: int
+    bytes: int
+    first: int
+    last: int
+    scratch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The memory plan: where everything lies, and what it could not go below."""
+
+    arena_bytes: int
+    needs: tuple[int, ...]
+    """By layer, the least arena that it allows, its output lying over its input as far as it may."""
+    bottleneck: int
+    """The first layer that needs the most."""
+    largest_live_bytes: int
+    """The largest sum of all that is alive during one layer, as if nothing could overlap."""
+    places: tuple[Place, ...]
+    """In the order of their first layer, then of their place."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain data for JSON."""
+        return {
+            "arena_bytes": self.arena_bytes,
+            "lower_bound": max(self.needs, default=0),
+            "bottleneck": self.bottleneck,
+            "largest_live_bytes": self.largest_live_bytes,
+            "needs": list(self.needs),
+            "places": [
+                {
+                    "name": place.name,
+                    "offset": place.offset,
+                    "bytes": place.bytes,
+                    "first": place.first,
+                    "last": place.last,
+                    "scratch": place.scratch,
+                }
+                for place in self.places
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """A model's figures. `arena_bytes`, `peak_step` and `peak` are None and empty without a memory plan."""
 
@@ -58,6 +106,7 @@ class Inspection:
     peak_step: int | None
     peak: tuple[LiveTensor, ...]
     """What is in memory at the busiest step, the largest first."""
+    memory: Memory | None
     budgets: tuple[Budget, ...]
     tflm: Mapping[str, Mapping[str, Any]]
     """By board, what TensorFlow Lite Micro makes of the model there, or why it cannot: `problem`."""
@@ -82,6 +131,7 @@ class Inspection:
                 "bytes": sum(live.bytes for live in self.peak),
                 "tensors": [{"name": live.name, "bytes": live.bytes} for live in self.peak],
             },
+            "memory": self.memory.to_dict() if self.memory else None,
             "boards": [budget.to_dict() for budget in self.budgets],
             "tflm": {board_id: dict(report) for board_id, report in self.tflm.items()},
             "problem": self.problem or None,
@@ -124,9 +174,22 @@ def inspect(
         arena_bytes=plan.arena_bytes,
         peak_step=plan.peak_step,
         peak=tuple(LiveTensor(s.name, s.size) for s in plan.alive(plan.peak_step)),
+        memory=_memory(plan),
         budgets=tuple(budgets),
         tflm=tflm or {},
         problem="",
+    )
+
+
+def _memory(plan: MemoryPlan) -> Memory:
+    return Memory(
+        arena_bytes=plan.arena_bytes,
+        needs=plan.needs,
+        bottleneck=plan.bottleneck_step,
+        largest_live_bytes=plan.largest_live,
+        places=tuple(
+            Place(s.name, s.offset, s.size, s.first, s.last, scratch=not s.tensors) for s in plan.storages
+        ),
     )
 
 
@@ -167,6 +230,7 @@ def inspect_unsupported(
         arena_bytes=None,
         peak_step=None,
         peak=(),
+        memory=None,
         budgets=tuple(budgets),
         tflm=tflm or {},
         problem=problem,
@@ -180,6 +244,7 @@ def _inspection(
     arena_bytes: int | None,
     peak_step: int | None,
     peak: tuple[LiveTensor, ...],
+    memory: Memory | None,
     budgets: tuple[Budget, ...],
     tflm: Mapping[str, Mapping[str, Any]],
     problem: str,
@@ -199,6 +264,7 @@ def _inspection(
         arena_bytes=arena_bytes,
         peak_step=peak_step,
         peak=peak,
+        memory=memory,
         budgets=budgets,
         tflm=tflm,
         problem=problem,

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
-    from edgekit.inspection import Inspection
+    from edgekit.inspection import Inspection, Memory
 
 _BAR = 24
 _CYCLES = "Vela's estimate, of the NPU's part alone; not a measurement"
+_ROWS = 16
+_COLUMNS = 96
 
 
 def render(output: Output, found: "Inspection") -> None:
@@ -39,6 +41,8 @@ def render(output: Output, found: "Inspection") -> None:
         output.text(f"peak       step {found.peak_step}, made by:")
         for live in found.peak:
             output.text(f"             {live.bytes:10,} B  {live.name}")
+    if found.memory is not None:
+        _render_memory(output, found, found.memory)
     for board_id, report in found.tflm.items():
         output.text(f"\ntflm on {board_id}")
         render_tflm(output, report)
@@ -80,3 +84,72 @@ def _render_npu(output: Output, npu: Mapping[str, Any]) -> None:
     estimate = npu["estimate"]
     output.text(f"  {npu['accelerator']} by {npu['version']}: SRAM {npu['sram_bytes']:,} B")
     output.text(f"  estimate   {estimate['cycles']:,} cycles, {estimate['inference_ms']:.3f} ms ({_CYCLES})")
+
+
+def _render_memory(output: Output, found: "Inspection", memory: "Memory") -> None:
+    layer = found.layers[memory.bottleneck] if found.layers else None
+    if layer is None:
+        return
+    output.text(
+        f"bottleneck step {layer.index} {layer.kind}: {memory.needs[layer.index]:,} B, its output over its "
+        f"input; the largest sum of live tensors is {memory.largest_live_bytes:,} B"
+    )
+    output.text("\nmemory over time: a column is a step, a row a range of addresses; letters are tensors,")
+    output.text("+ is scratch, * where an output lies over an input, ^ the bottleneck")
+    for line in memory_map(memory, len(found.layers)):
+        output.text(line)
+    output.text("")
+
+
+def memory_map(memory: "Memory", steps: int) -> list[str]:
+    """Return the plan as text: addresses from bottom to top, steps from left to right.
+
+    A column stands for several steps where there are many, and shows the first of them.
+    """
+    stride = -(-steps // _COLUMNS)
+    shown = range(0, steps, stride)
+    names = _letters(memory)
+    height = -(-memory.arena_bytes // _ROWS)
+    lines = []
+    for row in reversed(range(-(-memory.arena_bytes // height) if height else 0)):
+        low, high = row * height, (row + 1) * height
+        cells = ""
+        for step in shown:
+            there = [
+                names[number]
+                for number, place in enumerate(memory.places)
+                if place.first <= step <= place.last
+                and place.offset < high
+                and low < place.offset + place.bytes
+            ]
+            tensors = [name for name in there if name != "+"]
+            cells += "*" if _overlap(memory, step, low, high) else (tensors or there or ["."])[0]
+        lines.append(f"{low:9,} {cells}")
+    mark = memory.bottleneck // stride if stride else 0
+    lines.append(f"{'':9} {'^':>{mark + 1}}")
+    return lines
+
+
+def _letters(memory: "Memory") -> list[str]:
+    """Return a letter for each place, again from `a` when they run out; neighbours in time differ."""
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    found, used = [], 0
+    for place in memory.places:
+        found.append("+" if place.scratch else letters[used % len(letters)])
+        used += not place.scratch
+    return found
+
+
+def _overlap(memory: "Memory", step: int, low: int, high: int) -> bool:
+    """Return whether two tensors share bytes of a range during a step."""
+    spans = sorted(
+        (max(place.offset, low), min(place.offset + place.bytes, high))
+        for place in memory.places
+        if place.first <= step <= place.last
+    )
+    end = 0
+    for first, last in spans:
+        if first < last and first < end:
+            return True
+        end = max(end, last if first < last else 0)
+    return False

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgekit import __version__, kernels, ops
 from edgekit.codegen import c_source
 from edgekit.codegen.planner import MemoryPlan, plan
+from edgekit.codegen.views import without_copies
 from edgekit.contract import IDENTITY_TABLE, Contract
 from edgekit.graph.digest import model_digest
 from edgekit.graph.ir import Graph
@@ -69,7 +70,9 @@ def generate(
         UnsupportedOpError: listing every operator that cannot be run, with the reason.
         UsageError: `name` is no C identifier.
     """
-    return render(graph, contract, kernels.adapt(graph, ops.lower(graph), folders), name=name)
+    steps = kernels.adapt(graph, ops.lower(graph), folders)
+    steps = without_copies(graph, steps, kernels.optimised(steps, folders))
+    return render(graph, contract, steps, name=name)
 
 
 def render(

@@ -48,7 +48,7 @@ def _adapted(graph: Graph, step: Step, folders: Sequence[str]) -> Step:
     for folder in folders:
         if folder == PORTABLE:
             return step
-        if (resources.firmware_templates() / "runtime" / "src" / folder / f"{step.kernel}.c").is_file():
+        if _replaces(folder, step):
             return replace(step, overlaps=())
         if (Path(__file__).parent / folder / f"{step.kernel}.py").is_file():
             twin = cast(_Twin, import_module(f"{__name__}.{folder}.{step.kernel}"))
@@ -56,3 +56,19 @@ def _adapted(graph: Graph, step: Step, folders: Sequence[str]) -> Step:
             if found is not None:
                 return replace(found, kernel=f"{step.kernel}_{folder}", folder=folder)
     return step
+
+
+def optimised(steps: Sequence[Step], folders: Sequence[str]) -> frozenset[int]:
+    """Return which of the adapted steps run in kernels of a processor's own, which may want aligned bytes."""
+    before = folders[: folders.index(PORTABLE)] if PORTABLE in folders else folders
+    return frozenset(
+        number
+        for number, step in enumerate(steps)
+        if step.kernel is not None
+        and (step.folder != PORTABLE or any(_replaces(folder, step) for folder in before))
+    )
+
+
+def _replaces(folder: str, step: Step) -> bool:
+    """Return whether a folder has a kernel that takes exactly what the portable one takes."""
+    return (resources.firmware_templates() / "runtime" / "src" / folder / f"{step.kernel}.c").is_file()

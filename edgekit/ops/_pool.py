@@ -4,6 +4,7 @@ from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
 from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
+from edgekit.ops._overlap import Image, window_distance
 from edgekit.ops._window import window
 from edgekit.ops.step import Step
 
@@ -11,8 +12,15 @@ _MAX_PIXELS = 1 << 22
 """Pixels of a filter: sums stay within 32 bits."""
 
 
-def lower_pool(graph: Graph, op: Op, kernel: str) -> Step:
-    """Return the call of a pooling kernel; raises UnsupportedOpError with the reason if there is none."""
+def lower_pool(graph: Graph, op: Op, kernel: str, *, written_first: bool) -> Step:
+    """Return the call of a pooling kernel; raises UnsupportedOpError with the reason if there is none.
+
+    Args:
+        graph: the model.
+        op: the operator.
+        kernel: the C function.
+        written_first: whether it writes all channels of a pixel before it has read any, not one by one.
+    """
     source, target = _checks.operand(graph, op, 0), _checks.result(graph, op)
     _checks.activation(source)
     out = _checks.activation(target)
@@ -23,6 +31,9 @@ def lower_pool(graph: Graph, op: Op, kernel: str) -> Step:
     if filter_size[0] * filter_size[1] > _MAX_PIXELS:
         raise UnsupportedOpError(f"its filter of {filter_size[0]} x {filter_size[1]} is too large")
     low, high = _checks.output_range(op, out)
+    channels = source.shape[3]
+    one_by_one = 0 if channels > 1 else None
+    image = Image(source.shape[0], channels, channels, partial=channels if written_first else one_by_one)
     return Step(
         ops=covered(op),
         kind=op.kind,
@@ -43,4 +54,5 @@ def lower_pool(graph: Graph, op: Op, kernel: str) -> Step:
         },
         inputs=(source.index,),
         output=target.index,
+        overlaps=(window_distance(geometry, image),),
     )

@@ -1,8 +1,32 @@
 """What RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR share: their tensors and options."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.ops import _checks
+from edgekit.ops._overlap import unit_distance
+
+_MAX_PIXELS = 1 << 20
+"""Larger outputs get no claim of an overlap."""
+
+
+def pixel_distance(
+    source: Tensor, rows: Sequence[int], columns: Sequence[int], *, in_turns: bool = False
+) -> int | None:
+    """Return how far the output may lie over the input, from the first row and column each pixel reads.
+
+    `in_turns`: the channels of a pixel are read and written one after the other.
+    """
+    batches, height, width, channels = source.shape
+    if batches * len(rows) * len(columns) > _MAX_PIXELS:
+        return None
+    images = np.arange(batches, dtype=np.int64)[:, None, None] * (height * width)
+    pixels = images + (np.array(rows, np.int64) * width)[:, None] + np.array(columns, np.int64)
+    inside = 0 if in_turns and channels > 1 else None
+    return unit_distance(pixels.reshape(-1) * channels, channels, source.size, inside)
 
 
 def resized(graph: Graph, op: Op) -> tuple[Tensor, Tensor, bool, bool]:

@@ -1,12 +1,19 @@
 """What operators share that only move elements: the output walks over the input in steps of any size."""
 
+import math
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Op, Tensor
+from edgekit.ops._overlap import unit_distance
 from edgekit.ops.step import Param, Step
 
 RANK = 6
+_MAX_RUNS = 1 << 20
+"""Walks of more runs than this get no claim: no microcontroller makes them."""
 
 
 def row_major(shape: Sequence[int]) -> list[int]:
@@ -66,15 +73,22 @@ def strided_copy(
         params=params,
         inputs=(source.index,),
         output=target.index,
-        overlaps=(0,) if _ascends(walk) else (None,),
+        overlaps=(_distance(walk, start, source),),
     )
 
 
-def _ascends(walk: Sequence[tuple[int, int]]) -> bool:
-    """Whether the walk only goes forward: then no place is read after a lower one was written."""
-    reach = 0
-    for size, stride in reversed(walk):
-        if size > 1 and stride <= reach:
-            return False
-        reach += max(size - 1, 0) * max(stride, 0)
-    return True
+def places(walk: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return the elements that a walk of (size, stride) comes to, in order, from 0 on."""
+    found = np.zeros(1, np.int64)
+    for size, stride in walk:
+        found = (found[:, None] + np.arange(size, dtype=np.int64) * stride).reshape(-1)
+    return found
+
+
+def _distance(walk: Sequence[tuple[int, int]], start: int, source: Tensor) -> int | None:
+    """Return how far the output may lie over the input: a run of neighbours is moved at once."""
+    run = walk[-1][0] if walk[-1][1] == 1 else 1
+    outer = walk[:-1] if walk[-1][1] == 1 else walk
+    if math.prod(size for size, _ in outer) > _MAX_RUNS:
+        return None
+    return unit_distance(start + places(outer), run, source.size)

@@ -10,6 +10,7 @@ from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._broadcast import broadcast
+from edgekit.ops._overlap import dense_distance
 from edgekit.ops.step import Constant, Param, Step
 
 _LEFT_SHIFT = 20
@@ -42,6 +43,7 @@ def lower(graph: Graph, op: Op) -> Step:
         params=params,
         inputs=tuple(tensor.index for tensor in activations),
         output=target.index,
+        overlaps=tuple(dense_distance(tensor.shape, target.elements) for tensor in activations),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.ops import _checks
+from edgekit.ops._overlap import unit_distance
 from edgekit.ops._strided import row_major
 from edgekit.ops.step import Param, Step
 
@@ -58,8 +59,18 @@ def lower(graph: Graph, op: Op) -> Step:
         },
         inputs=(left.index, right.index),
         output=target.index,
+        overlaps=(_distance(left, target, rows, left_steps[0]), None),
         macs=target.elements * depth,
     )
+
+
+def _distance(left: Tensor, target: Tensor, rows: int, row_stride: int) -> int | None:
+    """Return how far the output may lie over the left operand, of one matrix: it is read row after row."""
+    columns = target.shape[-1]
+    if target.elements != rows * columns:
+        return None
+    reads = np.arange(rows, dtype=np.int64) * row_stride
+    return unit_distance(reads, columns, left.size, columns - 1 if columns > 1 else None)
 
 
 def _matrix(tensor: Tensor, transposed: bool) -> tuple[int, int, tuple[int, int]]:

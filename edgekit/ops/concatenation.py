@@ -36,19 +36,27 @@ def lower(graph: Graph, op: Op) -> Step:
     inner = math.prod(target.shape[axis + 1 :])
     sizes = [part.shape[axis] * inner * (-1 if part.is_constant else 1) for part in parts]
     constants = [_checks.constant(part, DType.INT8).reshape(-1) for part in parts if part.is_constant]
+    outer, total = math.prod(target.shape[:axis]), target.shape[axis] * inner
+    overlaps, before = [], 0
+    for part, size in zip(parts, map(abs, sizes), strict=True):
+        if not part.is_constant:
+            # Its last run is read when all before it, of all parts, have been written.
+            is_first = before == 0 and outer == 1
+            overlaps.append(-size if is_first else (outer - 1) * (total - size) + before)
+        before += size
     return Step(
         ops=(op.index,),
         kind=op.kind,
         kernel="ek_concatenation_s8",
         params_type="ek_concatenation_params",
         params={
-            "outer": math.prod(target.shape[:axis]),
+            "outer": outer,
             "parts": len(parts),
             "sizes": Constant("sizes", np.array(sizes, np.int32)),
-            "total": target.shape[axis] * inner,
             "constants": Constant("constants", np.concatenate(constants)) if constants else 0,
         },
         inputs=tuple(part.index for part in parts if not part.is_constant),
         output=target.index,
         gathered=True,
+        overlaps=tuple(overlaps),
     )

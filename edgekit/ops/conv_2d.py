@@ -1,13 +1,17 @@
 """CONV_2D, grouped too. Rounding: twice (measured against LiteRT 2.3.0, held by tests/kernels)."""
 
 import math
+from dataclasses import replace
 
 from edgekit.errors import ModelError
 from edgekit.graph.ir import Graph, Op
 from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._convolution import Convolution, convolution, parameters
+from edgekit.ops._overlap import Image, window_distance
 from edgekit.ops.step import Step
+
+_PAIR_BYTES = 4
 
 
 def lower(graph: Graph, op: Op) -> Step:
@@ -29,7 +33,8 @@ def lower(graph: Graph, op: Op) -> Step:
         ),
         inputs=(found.source.index,),
         output=found.target.index,
-        scratch_bytes=_scratch_bytes(found, groups),
+        overlaps=(_overlap(found, groups),),
+        scratch_bytes=_scratch_bytes(found),
         macs=found.target.elements * math.prod(found.weights.shape[1:]),
     )
 
@@ -42,8 +47,21 @@ def _groups(graph: Graph, op: Op, found: Convolution) -> int:
     return groups
 
 
-def _scratch_bytes(found: Convolution, groups: int) -> int:
-    """Two patches, or nothing where a patch is one pixel of the input itself."""
-    if groups == 1 and found.geometry.filter_size == (1, 1) and not found.geometry.leaves_image:
-        return 0
-    return 2 * math.prod(found.weights.shape[1:])
+def _overlap(found: Convolution, groups: int) -> int | None:
+    """Two pixels at a time, gathered group by group; a filter of one pixel sees the input as one row."""
+    geometry, batches = found.geometry, found.source.shape[0]
+    if geometry.filter_size == geometry.stride == (1, 1) and geometry.input_size == geometry.output_size:
+        pixels = batches * math.prod(geometry.input_size)
+        geometry = replace(geometry, input_size=(1, pixels), output_size=(1, pixels))
+        batches = 1
+    channels, outputs, partial = found.source.shape[3], found.target.shape[3], None
+    if groups > 1:  # before the last group, of both pixels
+        growth = (outputs - channels) // groups
+        partial = (min(2, geometry.output_size[1]) - 1) * outputs + max(growth, growth * (groups - 1))
+    image = Image(batches, channels, outputs, block=2, partial=partial)
+    return window_distance(geometry, image)
+
+
+def _scratch_bytes(found: Convolution) -> int:
+    """What two pixels of one group see, in ek_pair.h's pairs."""
+    return _PAIR_BYTES * math.prod(found.weights.shape[1:])

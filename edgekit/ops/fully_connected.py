@@ -11,6 +11,7 @@ from edgekit.graph import fixed_point
 from edgekit.graph.ir import DType, Graph, Op, Quantization
 from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
+from edgekit.ops._overlap import fully_connected_distance
 from edgekit.ops.step import Constant, Param, Step
 
 
@@ -57,6 +58,7 @@ def lower(graph: Graph, op: Op) -> Step:
         params=params | {item.role: item for item in constants},
         inputs=(source.index,),
         output=target.index,
+        overlaps=(fully_connected_distance(batches, depth, outputs),),
         macs=target.elements * depth,
     )
 

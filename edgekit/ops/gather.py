@@ -5,9 +5,13 @@ import math
 import numpy as np
 
 from edgekit.errors import ModelError, UnsupportedOpError
-from edgekit.graph.ir import Graph, Op
+from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.ops import _checks
+from edgekit.ops._overlap import unit_distance
 from edgekit.ops.step import Constant, Step
+
+_MAX_ROWS = 1 << 20
+"""More rows than this get no claim of an overlap."""
 
 
 def lower(graph: Graph, op: Op) -> Step:
@@ -42,4 +46,14 @@ def lower(graph: Graph, op: Op) -> Step:
         },
         inputs=(source.index,),
         output=target.index,
+        overlaps=(_distance(source, axis, indices),),
     )
+
+
+def _distance(source: Tensor, axis: int, indices: list[int]) -> int | None:
+    """Return how far the output may lie over the input: one row after the other is moved."""
+    outer, inner = math.prod(source.shape[:axis]), math.prod(source.shape[axis + 1 :])
+    if outer * len(indices) > _MAX_ROWS:
+        return None
+    rows = np.arange(outer, dtype=np.int64)[:, None] * source.shape[axis] + np.array(indices, np.int64)
+    return unit_distance(rows.reshape(-1) * inner, inner, source.size)

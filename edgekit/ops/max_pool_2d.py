@@ -7,4 +7,4 @@ from edgekit.ops.step import Step
 
 def lower(graph: Graph, op: Op) -> Step:
     """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
-    return lower_pool(graph, op, "ek_max_pool_2d_s8")
+    return lower_pool(graph, op, "ek_max_pool_2d_s8", written_first=True)

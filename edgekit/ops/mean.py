@@ -11,7 +11,8 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops._strided import joined, row_major
+from edgekit.ops._overlap import mean_distance, unit_distance
+from edgekit.ops._strided import joined, places, row_major
 from edgekit.ops.step import Param, Step
 
 _RANK = 3
@@ -49,13 +50,11 @@ def lower(graph: Graph, op: Op) -> Step:
         "output_zero_point": out.zero_point,
     }
     if neighbours:
-        walk: dict[str, Param] = {
-            "outer": math.prod(sizes[:first]),
-            "reduced": count,
-            "inner": math.prod(sizes[last:]),
-        }
+        outer, inner = math.prod(sizes[:first]), math.prod(sizes[last:])
+        walk: dict[str, Param] = {"outer": outer, "reduced": count, "inner": inner}
+        distance: int | None = mean_distance(outer, count, inner)
     else:
-        walk = _walk(sizes, reduced)
+        walk, distance = _walk(sizes, reduced)
     return Step(
         ops=(op.index,),
         kind=op.kind,
@@ -64,16 +63,17 @@ def lower(graph: Graph, op: Op) -> Step:
         params=walk | params,
         inputs=(source.index,),
         output=target.index,
+        overlaps=(distance,),
     )
 
 
-def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> dict[str, Param]:
-    """Return sizes and strides of the dimensions that are kept, then of those that are reduced."""
+def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> tuple[dict[str, Param], int | None]:
+    """Return sizes and strides of the kept dimensions, then of the reduced ones, and the distance."""
     strides = row_major(sizes)
     params: dict[str, Param] = {}
     for name, wanted in (("kept", False), ("reduced", True)):
-        places = [i for i, is_reduced in enumerate(reduced) if is_reduced is wanted]
-        dimensions = joined([sizes[i] for i in places], [strides[i] for i in places])
+        axes = [i for i, is_reduced in enumerate(reduced) if is_reduced is wanted]
+        dimensions = joined([sizes[i] for i in axes], [strides[i] for i in axes])
         if len(dimensions) > _RANK:
             raise UnsupportedOpError(
                 f"it reduces in {len(dimensions)} dimensions apart, at most {_RANK} are possible"
@@ -82,7 +82,9 @@ def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> dict[str, Param]:
         for i, (size, stride) in enumerate(dimensions):
             params[f"{name}_size_{i}"] = size
             params[f"{name}_stride_{i}"] = stride
-    return params
+        if not wanted:
+            kept = dimensions
+    return params, unit_distance(places(kept), 1, math.prod(sizes))
 
 
 def _axes(graph: Graph, op: Op, rank: int) -> set[int]:

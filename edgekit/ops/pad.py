@@ -6,6 +6,7 @@ A PAD in front of a convolution never comes here: `edgekit.graph.rewrites` folds
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
+from edgekit.ops._overlap import pad_distance
 from edgekit.ops.step import Param, Step
 
 _RANK = 4
@@ -43,6 +44,7 @@ def lower_pad(graph: Graph, op: Op, value: int) -> Step:
         for i, amount in enumerate([filler] * missing + list(values)):
             params[f"{name}_{i}"] = amount
     params["value"] = value
+    distance = pad_distance([1] * missing + list(source.shape), [0] * missing + before, [0] * missing + after)
     return Step(
         ops=(op.index,),
         kind=op.kind,
@@ -51,4 +53,5 @@ def lower_pad(graph: Graph, op: Op, value: int) -> Step:
         params=params,
         inputs=(source.index,),
         output=target.index,
+        overlaps=(distance,),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from edgekit.graph.ir import Graph, Op
-from edgekit.ops._resize import resized
+from edgekit.ops._resize import pixel_distance, resized
 from edgekit.ops.step import Constant, Step
 
 _BITS = 10
@@ -31,6 +31,7 @@ def lower(graph: Graph, op: Op) -> Step:
         },
         inputs=(source.index,),
         output=target.index,
+        overlaps=(pixel_distance(source, _lower(rows), _lower(columns), in_turns=True),),
     )
 
 
@@ -50,6 +51,10 @@ def _between(source: int, target: int, corners: bool, centers: bool) -> list[tup
         upper = min(_truncated(place + one - 1), source - 1)
         found.append((lower, upper, place - one * lower))
     return found
+
+
+def _lower(neighbours: list[tuple[int, int, int]]) -> list[int]:
+    return [lower for lower, _, _ in neighbours]
 
 
 def _truncated(place: int) -> int:

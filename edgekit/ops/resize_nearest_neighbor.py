@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.graph.fixed_point import round_half_away
 from edgekit.graph.ir import Graph, Op
-from edgekit.ops._resize import resized
+from edgekit.ops._resize import pixel_distance, resized
 from edgekit.ops.step import Constant, Step
 
 
@@ -32,6 +32,7 @@ def lower(graph: Graph, op: Op) -> Step:
         },
         inputs=(source.index,),
         output=target.index,
+        overlaps=(pixel_distance(source, rows, columns),),
     )
 
 

@@ -49,4 +49,5 @@ def lower(graph: Graph, op: Op) -> Step:
         },
         inputs=(source.index,),
         output=target.index,
+        overlaps=(0,),
     )

@@ -33,7 +33,7 @@ class Step:
     """One call in the generated `_run` function.
 
     Every kernel is called as `kernel(&params, input..., output, scratch)`, inputs in the order of
-    `inputs`; a `kernel` of None costs nothing: the output is another view of the one input's bytes.
+    `inputs`; a `kernel` of None costs nothing: the output is the bytes of its inputs, seen in another way.
     """
 
     ops: tuple[int, ...]
@@ -58,6 +58,11 @@ class Step:
     With a distance d, the call is right if the input begins at or behind the output's beginning + d (d may be
     negative), as well as where the two do not touch at all. None, or nothing said: they must not touch. It is
     a claim about the kernel of this step that a test must prove. Scratch never touches either."""
+    places: tuple[int, ...] = ()
+    """Without a kernel, at which byte of the output each input begins; nothing said: 0.
+
+    0 is another shape of the same bytes, a negative place makes the output a part of its input, and several
+    inputs side by side make up the output."""
     gathered: bool = False
     """Whether the kernel takes its inputs as one array of pointers, for operators of any number of inputs."""
     folder: str = PORTABLE

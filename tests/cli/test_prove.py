@@ -20,10 +20,11 @@ static inline int32_t misaligned(const int8_t *at) {
 }
 """
 INCLUDE = '#include "ek_nn.h"\n'
+PAIR = '#include "ek_pair.h"'
 
 # what is wrong: (kernel, text, what stands there instead, functions that it needs, step that must be named)
 BROKEN = {
-    "rounding": ("ek_conv_2d_s8", "ek_requantize_twice", "single", SINGLE, "1: CONV_2D"),
+    "rounding": ("ek_conv_2d_s8", PAIR, f"#define ek_requantize_twice single\n{PAIR}", SINGLE, "1: CONV_2D"),
     "zero point": (
         "ek_conv_2d_s8",
         "params->output_zero_point",
@@ -38,7 +39,13 @@ BROKEN = {
         "",
         "0: CONV_2D",
     ),
-    "misaligned read": ("ek_conv_2d_s8", "= patch0[i]", "= misaligned(patch0 + i)", MISALIGNED, "0: CONV_2D"),
+    "misaligned read": (
+        "ek_conv_2d_s8",
+        "ek_pair_of(first[0]",
+        "ek_pair_of(misaligned(first)",
+        MISALIGNED,
+        "0: CONV_2D",
+    ),
     "a later step": ("ek_average_pool_2d_s8", "(sum + half)", "(sum + half + 64)", "", "3: AVERAGE_POOL_2D"),
 }
 

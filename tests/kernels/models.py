@@ -126,6 +126,25 @@ def conv_2d(rng: Rng) -> bytes:
     return _convolution(rng, "CONV_2D", shape, (batches, per_group * groups), filters)
 
 
+def deep_conv_2d(rng: Rng) -> bytes:
+    """Return a CONV_2D with sums as large as they can be: filters of one pixel, weights of one sign."""
+    depth = int(pick(rng, (1, 7, 8, 247, 248, 249, 255, 256, 496, 504, 1000)))
+    channels, width = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    sign = np.where(rng.integers(2, size=channels) == 0, 1, -1)[:, None, None, None]
+    return build(
+        "CONV_2D",
+        [
+            Value((1, 1, width, depth), scales=[0.5], zero_points=[zero_point(rng)]),
+            Value(
+                (channels, 1, 1, depth), scales=[1.0], zero_points=[0], data=np.full((1, depth), 127) * sign
+            ),
+            Value((channels,), "int32", scales=[0.5], zero_points=[0], data=rng.integers(-9, 9, channels)),
+        ],
+        [Value((1, 1, width, channels), scales=[depth * 80.0], zero_points=[0])],
+        {"padding": "VALID", "stride_h": 1, "stride_w": 1},
+    )
+
+
 def depthwise_conv_2d(rng: Rng) -> bytes:
     """Return a DEPTHWISE_CONV_2D of any depth multiplier."""
     shape = geometry(rng)

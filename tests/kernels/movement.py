@@ -211,7 +211,7 @@ def batch_matmul(rng: Rng) -> bytes:
 
 
 def _resize(rng: Rng, kind: str) -> bytes:
-    shape = (int(pick(rng, (1, 2))), *(int(rng.integers(1, 8)) for _ in range(2)), int(rng.integers(1, 5)))
+    shape = (int(pick(rng, (1, 2))), *(int(rng.integers(2, 8)) for _ in range(2)), int(rng.integers(1, 5)))
     size = [int(rng.integers(1, 17)) for _ in range(2)]
     if rng.random() < 0.3:
         size = [2 * side for side in shape[1:3]]  # halves, and so ties

@@ -2,7 +2,8 @@
 
 Each case goes the way of production: .tflite bytes, reader, `ops.lower`, the generator's C for constants and
 parameters. Only the call is ours: every input, output and scratch is an allocation of its own with exactly
-the size that the step states, so that AddressSanitizer sees any access beyond it.
+the size that the step states, so that AddressSanitizer sees any access beyond it. Or the output lies over one
+of the inputs, at a stated distance, and both are one allocation of just that size.
 """
 
 import os
@@ -31,6 +32,10 @@ FRAMES = 4
 """Random inputs per case."""
 
 Array = NDArray[Any]
+
+
+Layout = tuple[int | None, ...]
+"""For each input of a step, how far behind the output's beginning it begins; None: elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +130,28 @@ def compare(cases: Sequence[Case], folder: Path, sources: dict[str, str] | None 
 
 
 def run(
-    cases: Sequence[Case], folder: Path, sources: dict[str, str], variant: Variant = Variant()
+    cases: Sequence[Case],
+    folder: Path,
+    sources: dict[str, str],
+    layouts: Sequence[Sequence[Layout]] | None = None,
+    sanitizers: Sequence[str] = SANITIZERS,
+    variant: Variant = Variant(),
 ) -> list[Array]:
-    """Return the kernels' outputs [frames, bytes] by case."""
+    """Return the kernels' outputs [frames, bytes] by case; `layouts` has one for each frame of each case."""
     steps = [lower(item.model, variant.folder, item.output) for item in cases]
     graphs = [tflite.parse(item.model) for item in cases]
     (folder / "cases.c").write_text(generator.headers(steps) + _cases_c(graphs, steps))
     (folder / "driver.h").write_text(_DRIVER_H)
     (folder / "driver.c").write_text(_DRIVER_C)
     needed = sorted({(step.folder, step.kernel) for step in steps if step.kernel})
-    program = _compile(folder, needed, sources, variant)
+    program = _compile(folder, needed, sources, sanitizers, variant)
     feed = bytearray()
-    for item, step, graph in zip(cases, steps, graphs, strict=True):
+    for number, (item, step, graph) in enumerate(zip(cases, steps, graphs, strict=True)):
         order = [graph.inputs.index(index) for index in step.inputs]
+        apart: list[Layout] = [(None,) * len(order)] * len(item.frames)
         feed += struct.pack("<i", len(item.frames))
-        for frame in item.frames:
+        for frame, layout in zip(item.frames, layouts[number] if layouts else apart, strict=True):
+            feed += _places(graph, step, layout)
             for place in order:
                 feed += frame[place].tobytes()
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -153,6 +165,17 @@ def run(
         at = end
     assert at == len(done.stdout)
     return found
+
+
+def _places(graph: Graph, step: Step, layout: Layout) -> bytes:
+    """Return what the driver reads before a frame: the common block's size, and places in it or -1."""
+    spans = [(0, graph.tensor(step.output).size)]
+    for index, distance in zip(step.inputs, layout, strict=True):
+        if distance is not None:
+            spans.append((distance, distance + graph.tensor(index).size))
+    low, high = min(first for first, _ in spans), max(end for _, end in spans)
+    places = [-1 if distance is None else distance - low for distance in layout]
+    return struct.pack(f"<{2 + MAX_INPUTS}i", high - low, -low, *places, *[-1] * (MAX_INPUTS - len(places)))
 
 
 def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
@@ -188,7 +211,11 @@ def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
 
 
 def _compile(
-    folder: Path, needed: Sequence[tuple[str, str]], sources: dict[str, str], variant: Variant
+    folder: Path,
+    needed: Sequence[tuple[str, str]],
+    sources: dict[str, str],
+    sanitizers: Sequence[str],
+    variant: Variant,
 ) -> str:
     files = [folder / "driver.c", folder / "cases.c"]
     for place, kernel in needed:
@@ -200,7 +227,7 @@ def _compile(
     program = folder / "cases"
     include = [f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'src' / variant.folder}", f"-I{folder}"]
     files += variant.objects
-    command = ["gcc", *WARNINGS, "-O1", "-g0", *SANITIZERS, *include, "-o", str(program), *map(str, files)]
+    command = ["gcc", *WARNINGS, "-O1", "-g0", *sanitizers, *include, "-o", str(program), *map(str, files)]
     command += variant.flags
     done = subprocess.run(command, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()[:4000]
@@ -249,16 +276,29 @@ int main(void) {
             return 2;
         }
         for (int32_t frame = 0; frame < frames; frame++) {
-            int8_t *inputs[8] = {NULL};
-            for (int i = 0; i < item->inputs; i++) {
-                inputs[i] = read_block(item->input_size[i]);
-            }
-            int8_t *output = malloc(item->output_size);
-            void *scratch = item->scratch_size ? malloc(item->scratch_size) : NULL;
-            if (output == NULL || (item->scratch_size && scratch == NULL)) {
+            int32_t place[10]; /* the block's size, the output in it, the inputs in it or -1 */
+            if (fread(place, sizeof place, 1, stdin) != 1) {
                 return 2;
             }
-            memset(output, 0x55, item->output_size);
+            int8_t *block = malloc((size_t)place[0]);
+            int8_t *inputs[8] = {NULL};
+            if (block == NULL) {
+                return 2;
+            }
+            memset(block, 0x55, (size_t)place[0]);
+            for (int i = 0; i < item->inputs; i++) {
+                inputs[i] = read_block(item->input_size[i]);
+                if (place[2 + i] >= 0) {
+                    memcpy(block + place[2 + i], inputs[i], item->input_size[i]);
+                    free(inputs[i]);
+                    inputs[i] = block + place[2 + i];
+                }
+            }
+            int8_t *output = block + place[1];
+            void *scratch = item->scratch_size ? malloc(item->scratch_size) : NULL;
+            if (item->scratch_size && scratch == NULL) {
+                return 2;
+            }
             if (scratch != NULL) {
                 memset(scratch, 0x55, item->scratch_size);
             }
@@ -266,9 +306,11 @@ int main(void) {
             item->run(inputs, output, scratch);
             fwrite(output, 1, item->output_size, stdout);
             for (int i = 0; i < item->inputs; i++) {
-                free(inputs[i]);
+                if (place[2 + i] < 0) {
+                    free(inputs[i]);
+                }
             }
-            free(output);
+            free(block);
             free(scratch);
         }
     }

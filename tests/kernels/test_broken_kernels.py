@@ -35,11 +35,19 @@ static inline int32_t broken_read(const int8_t *at) {
 
 HALF_UP = """
 #include "ek_nn.h"
-static inline int32_t broken_shift(int32_t value, int32_t exponent) {
-    return exponent == 0 ? value : ((value >> (exponent - 1)) + 1) >> 1;
+static inline int32_t broken_down(int32_t acc, int32_t multiplier, int32_t exponent) {
+    return ((ek_multiply_high(acc, multiplier) >> (exponent - 1)) + 1) >> 1;
 }
-#define ek_rounding_shift broken_shift
+static inline int32_t broken_shift(int32_t acc, int32_t multiplier, int32_t shift) {
+    return shift < 0 ? broken_down(acc, multiplier, -shift) : ek_multiply_high(acc, multiplier);
+}
+#define ek_requantize_down broken_down
+#define ek_requantize_twice broken_shift
 #include "ek_add.h"
+"""
+PAIR_ONCE = f"""{ONCE}
+#define ek_requantize_twice broken_once
+#include "ek_pair.h"
 """
 
 ONCE_BINARY = f"""
@@ -53,7 +61,7 @@ Make = Callable[[np.random.Generator], bytes]
 
 # kernel, models, text of the kernel, what stands there instead, functions that it needs
 BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
-    "conv rounds once": ("ek_conv_2d_s8", models.conv_2d, "ek_requantize_twice", "broken_once", ONCE),
+    "conv rounds once": ("ek_conv_2d_s8", models.conv_2d, '#include "ek_pair.h"', PAIR_ONCE, ""),
     "conv ignores the zero point outside": (
         "ek_conv_2d_s8",
         models.conv_2d,
@@ -68,12 +76,19 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
         "params->stride_width - params->pad_left + 1",
         "",
     ),
-    "conv reads one byte late": ("ek_conv_2d_s8", models.conv_2d, "patch1[i]", "patch1[i + 1]", ""),
+    "conv reads one byte late": ("ek_conv_2d_s8", models.conv_2d, "*second++", "*++second", ""),
+    "conv adds more products than a pair has room for": (
+        "ek_conv_2d_s8",
+        models.deep_conv_2d,
+        '#include "ek_pair.h"',
+        '#define EK_PAIR_WIDE 1\n#include "ek_pair.h"\n#undef EK_PAIR_BLOCK\n#define EK_PAIR_BLOCK 992',
+        "",
+    ),
     "conv reads words at odd places": (
         "ek_conv_2d_s8",
         models.conv_2d,
-        "= patch0[i]",
-        "= broken_read(patch0 + i)",
+        "ek_pair_of(first[0]",
+        "ek_pair_of(broken_read(first)",
         MISALIGNED,
     ),
     "conv is off by one in its output's zero point": (
@@ -86,22 +101,29 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
     "depthwise rounds once": (
         "ek_depthwise_conv_2d_s8",
         models.depthwise_conv_2d,
-        "ek_requantize_twice",
-        "broken_once",
-        ONCE,
+        '#include "ek_pair.h"',
+        PAIR_ONCE,
+        "",
     ),
     "depthwise takes the border for the inside": (
         "ek_depthwise_conv_2d_s8",
         models.depthwise_conv_2d,
-        "x + width < params->input_width",
-        "x + width <= params->input_width",
+        "x + columns <= params->input_width",
+        "x + columns <= params->input_width + 1",
         "",
     ),
     "depthwise forgets its dilation": (
         "ek_depthwise_conv_2d_s8",
         models.depthwise_conv_2d,
-        "params->dilation_width * channels",
-        "channels",
+        "params->dilation_width * params->input_channels",
+        "params->input_channels",
+        "",
+    ),
+    "depthwise shares a column that is not there": (
+        "ek_depthwise_conv_2d_s8",
+        models.depthwise_conv_2d,
+        "view->pixel == view->column &&",
+        "view->pixel > 0 &&",
         "",
     ),
     "fully connected rounds twice": (
@@ -209,8 +231,8 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
     "concatenation repeats its first row": (
         "ek_concatenation_s8",
         movement.concatenation,
-        "from + i * size",
-        "from",
+        "*input + i * size",
+        "*input",
         "",
     ),
     "mul rounds once": ("ek_mul_s8", weightless.mul, '#include "ek_binary.h"', ONCE_BINARY, ""),

@@ -40,6 +40,7 @@ CASES: dict[str, tuple[Make, int, int, float]] = {
     "DEPTHWISE_CONV_2D": (models.depthwise_conv_2d, 200, 0, 0.0),
     "FULLY_CONNECTED": (models.fully_connected, 200, 1, 0.01),
     "ADD": (weightless.add, 150, 0, 0.0),
+    "MUL": (weightless.mul, 150, 0, 0.0),
     "AVERAGE_POOL_2D": (weightless.average_pool_2d, 100, 0, 0.0),
     "MAX_POOL_2D": (weightless.max_pool_2d, 100, 0, 0.0),
     "SOFTMAX": (weightless.softmax, 150, 0, 0.0),
@@ -238,6 +239,8 @@ BROKEN = {
     "depthwise takes the multiplier for 1": ("DEPTHWISE_CONV_2D", "= params->depth_multiplier", "= 1"),
     "fully connected takes one shift for all": ("FULLY_CONNECTED", "params->channel_step != 0", "0"),
     "add swaps its operands": ("ADD", "input1, input2, -", "input2, input1, -"),
+    "mul forgets an operand's zero point": ("MUL", "-params->input2_zero_point", "0"),
+    "mul shifts the other way": ("MUL", "params->output_shift", "-params->output_shift"),
     "average forgets its padding": ("AVERAGE_POOL_2D", "(uint16_t)params->pad_top", "0"),
     "max swaps its strides": ("MAX_POOL_2D", "params->stride_width", "params->stride_height + 1"),
     "softmax is one bit off": ("SOFTMAX", "params->shift", "params->shift - 1"),
@@ -291,6 +294,10 @@ def test_a_kernel_of_the_same_name_replaces_the_portable_one(
     steps = tuple(replace(step, overlaps=(0,) * len(step.inputs)) for step in ops.lower(graph))
     for old, new in zip(steps, kernels.adapt(graph, steps, ("fast", PORTABLE)), strict=True):
         assert new == (replace(old, overlaps=()) if old.kernel == "ek_add_s8" else old)
+    adds = {number for number, step in enumerate(steps) if step.kernel == "ek_add_s8"}
+    assert adds
+    assert kernels.optimised(steps, ("fast", PORTABLE)) == adds
+    assert kernels.optimised(steps, (PORTABLE, "fast")) == set()
 
 
 def convolution(
@@ -351,6 +358,33 @@ def test_what_esp_nn_gets_wrong_stays_portable(
     kind: str, size: tuple[int, int], window: int, stride: int, padding: str, dilation: int, taken: bool
 ) -> None:
     model = convolution(kind, size, window, stride, padding, 16, dilation)
+    assert (runner.lower(model, "esp_nn").folder == "esp_nn") is taken
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "constant", "taken"),
+    [
+        ((1, 2, 3, 4), (1, 2, 3, 4), False, True),
+        ((1, 8), (1, 8), False, True),
+        ((1, 3, 3, 1), (1, 3, 3, 1), False, False),  # 9: one behind the vector loop
+        ((1, 4), (1, 4), False, False),  # no turn of the vector loop
+        ((1, 2, 3, 8), (1, 1, 1, 8), False, False),
+        ((1, 2, 3, 8), (1, 2, 3, 8), True, False),
+    ],
+)
+def test_mul_is_taken_as_whole_turns_of_the_vector_loop(
+    first: tuple[int, ...], second: tuple[int, ...], constant: bool, taken: bool
+) -> None:
+    data = np.arange(np.prod(second)).reshape(second) % 99 if constant else None
+    model = build(
+        "MUL",
+        [
+            Value(first, scales=[0.1], zero_points=[1]),
+            Value(second, scales=[0.1], zero_points=[2], data=data),
+        ],
+        [Value(first, scales=[0.2], zero_points=[3])],
+        {},
+    )
     assert (runner.lower(model, "esp_nn").folder == "esp_nn") is taken
 
 

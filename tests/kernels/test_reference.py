@@ -63,6 +63,34 @@ def test_every_part_equals_reference(kind: str, tmp_path: Path) -> None:
     assert runner.compare(cases, tmp_path) == []
 
 
+def convolution(wide: int) -> dict[str, str]:
+    """Return the source of CONV_2D as it is on cores that can, or cannot, add 64-bit products at once."""
+    source = (runner.RUNTIME / "src" / "ref" / "ek_conv_2d_s8.c").read_text()
+    return {"ek_conv_2d_s8": f"#define EK_PAIR_WIDE {wide}\n{source}"}
+
+
+@pytest.mark.parametrize("wide", [0, 1])
+def test_both_ways_of_convolution_equal_reference(wide: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(15 + wide)
+    cases = [runner.case(models.conv_2d(rng), rng) for _ in range(150)]
+    assert runner.compare(cases, tmp_path, convolution(wide)) == []
+
+
+@pytest.mark.parametrize("wide", [0, 1])
+@pytest.mark.parametrize("low", [-128, 127])
+def test_the_largest_sums_of_a_convolution_equal_reference(low: int, wide: int, tmp_path: Path) -> None:
+    """All products as large as they can be: the sums of a pair must not run into each other."""
+    rng = np.random.default_rng(16)
+    cases = []
+    for _ in range(60):
+        case = runner.case(models.deep_conv_2d(rng), rng)
+        case.frames.append([np.full_like(case.frames[0][0], low)])
+        case.frames.append([np.full_like(case.frames[0][0], low)])
+        case.frames[-1][0][:, :, 1:] = -1 - low
+        cases.append(case)
+    assert runner.compare(cases, tmp_path, convolution(wide)) == []
+
+
 def padded_convolution(rng: np.random.Generator) -> bytes:
     """Return PAD, then a CONV_2D or DEPTHWISE_CONV_2D, which become one step."""
     kind = models.pick(rng, ("CONV_2D", "DEPTHWISE_CONV_2D"))

@@ -52,7 +52,8 @@ def _binary(rng: Rng, kind: str) -> bytes:
             scales[0] = scale(rng, -30, -8)
     out_scale = float(np.float32(max(scales) * 2.0 ** pick(rng, (0, 1, 0.5, -2, 4, rng.uniform(-6, 6)))))
     if kind == "SQUARED_DIFFERENCE":
-        out_scale = float(np.float32(out_scale * max(scales)))
+        scales = [max(value, 2.0**-8) for value in scales]
+        out_scale = float(np.float32(max(scales) ** 2 * 2.0 ** rng.uniform(2, 9)))
     if kind == "MUL":
         scales = [max(value, 2.0**-8) for value in scales]
         out_scale = float(np.float32(scales[0] * scales[1] * 2.0 ** pick(rng, (0, 7, rng.uniform(-2, 12)))))

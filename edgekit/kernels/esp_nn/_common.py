@@ -36,6 +36,13 @@ def sizes_fit(params: Mapping[str, Param]) -> bool:
     )
 
 
+def dense_size(params: Mapping[str, Param]) -> int | None:
+    """Return the elements of an operator of two operands; None where one of them is repeated."""
+    outer = [number(params, f"size_{i}") for i in range(3)]
+    strides = [number(params, f"input{i}_stride_3") for i in (1, 2)]
+    return number(params, "size_3") if outer == [1, 1, 1] and strides == [1, 1] else None
+
+
 def aligned(size: int, multiple: int = _ALIGN) -> int:
     """Return `size` rounded up to a multiple."""
     return -(-size // multiple) * multiple

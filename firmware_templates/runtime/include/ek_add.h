@@ -4,19 +4,35 @@
 
 #include "ek_nn.h"
 
-/* Both operands are brought to twice the larger scale with 20 more bits, added, and rounded again.
- */
+/* One operand at the common scale, twice the larger one's, with 20 more bits. The larger one's real
+ * multiplier is 1/2, the only one with a shift of 0. */
+static inline int32_t ek_add_operand(int32_t difference, int32_t multiplier, int32_t shift) {
+    if (shift == 0) {
+        return difference * (1 << 19);
+    }
+    return ek_requantize_down(difference * (1 << 20), multiplier, -shift);
+}
+
 static inline int8_t ek_add_element(const ek_add_params *params, int32_t value1, int32_t value2) {
-    const int32_t wide1 = (value1 - params->input1_zero_point) * (1 << 20);
-    const int32_t wide2 = (value2 - params->input2_zero_point) * (1 << 20);
-    const int32_t scaled1 = ek_rounding_shift(ek_multiply_high(wide1, params->input1_multiplier),
-                                              -params->input1_shift);
-    const int32_t scaled2 = ek_rounding_shift(ek_multiply_high(wide2, params->input2_multiplier),
-                                              -params->input2_shift);
-    const int32_t sum = ek_rounding_shift(
-        ek_multiply_high(scaled1 + scaled2, params->output_multiplier), -params->output_shift);
+    const int32_t scaled1 = ek_add_operand(value1 - params->input1_zero_point,
+                                           params->input1_multiplier, params->input1_shift);
+    const int32_t scaled2 = ek_add_operand(value2 - params->input2_zero_point,
+                                           params->input2_multiplier, params->input2_shift);
+    const int32_t sum =
+        ek_requantize_twice(scaled1 + scaled2, params->output_multiplier, params->output_shift);
     return (int8_t)ek_clamp(sum + params->output_zero_point, params->activation_min,
                             params->activation_max);
+}
+
+/* One row; an operand that is repeated has a stride of 0. */
+static inline void ek_add_row(const ek_add_params *params, const int8_t *values1,
+                              const int8_t *values2, int8_t *output) {
+    const ek_add_params own = *params; /* which no byte of the output can lie over */
+    for (int8_t *end = output + own.size_3; output != end; output++) {
+        *output = ek_add_element(&own, *values1, *values2);
+        values1 += own.input1_stride_3;
+        values2 += own.input2_stride_3;
+    }
 }
 
 static inline void ek_add_broadcast(const ek_add_params *params, const int8_t *input1,
@@ -28,11 +44,8 @@ static inline void ek_add_broadcast(const ek_add_params *params, const int8_t *i
                                         j * params->input1_stride_1 + k * params->input1_stride_2;
                 const int8_t *values2 = input2 + i * params->input2_stride_0 +
                                         j * params->input2_stride_1 + k * params->input2_stride_2;
-                for (int32_t n = 0; n < params->size_3; n++) {
-                    *output++ = ek_add_element(params, *values1, *values2);
-                    values1 += params->input1_stride_3;
-                    values2 += params->input2_stride_3;
-                }
+                ek_add_row(params, values1, values2, output);
+                output += params->size_3;
             }
         }
     }

@@ -2,9 +2,12 @@
  *
  * Rules that hold for all of them:
  * - Tensors are dense and row-major, images are NHWC. All sizes are in elements.
- * - The caller owns all memory. Input and output never overlap. `scratch` is as large as the host
- *   computed, 16-byte aligned, and NULL where the kernel needs none; its bytes are undefined before
- *   and after.
+ * - The caller owns all memory. Input and output either do not touch, or the input begins at least
+ *   the distance behind the output's beginning that the host computed (edgekit/ops/_overlap.py):
+ *   a kernel writes its output in ascending order, and what it then writes over, it has read.
+ *   Pointers are therefore never `restrict`. `scratch` is as large as the host computed, 16-byte
+ *   aligned, and NULL where the kernel needs none; it touches nothing, and its bytes are undefined
+ *   before and after.
  * - The host has checked every shape, and that no accumulator overflows; kernels check nothing.
  * - No floating point, no allocation, no state.
  * - A quantised value q stands for scale * (q - zero_point). Biases that are passed to a kernel
@@ -19,8 +22,7 @@
 #include "ek_requantize.h"
 
 /* CONV_2D. Rounds twice. Weights [output_channels][filter_height][filter_width][input_channels /
- * groups]. Scratch: 2 * filter_height * filter_width * input_channels / groups bytes, or NULL when
- * a filter is one pixel, groups is 1 and no output looks outside the image. */
+ * groups]. Scratch: 4 * filter_height * filter_width * input_channels / groups bytes. */
 typedef struct {
     int32_t batches;
     int32_t input_height;
@@ -52,8 +54,9 @@ void ek_conv_2d_s8(const ek_conv_2d_params *params, const int8_t *input, int8_t 
                    void *scratch);
 
 /* DEPTHWISE_CONV_2D. Rounds twice. Weights [filter_height][filter_width][input_channels *
- * depth_multiplier]. Scratch: filter_height * filter_width * input_channels bytes, or NULL when no
- * output looks outside the image. */
+ * depth_multiplier]. Scratch: NULL when no output looks outside the image, else filter_height *
+ * ((filter_width - 1) * dilation_width + 1 + stride_width) * input_channels bytes, the last term of
+ * the sum only for images of more than one column. */
 typedef struct {
     int32_t batches;
     int32_t input_height;
@@ -330,7 +333,6 @@ typedef struct {
     int32_t outer;
     int32_t parts;
     const int32_t *sizes;    /* bytes of each part's run; negative: the part is a constant */
-    int32_t total;           /* bytes of all runs */
     const int8_t *constants; /* the constant parts, one behind the other, or NULL */
 } ek_concatenation_params;
 

@@ -34,13 +34,22 @@ static inline int32_t ek_rounding_shift(int32_t value, int32_t exponent) {
     return (value >> exponent) + ((value & mask) > threshold ? 1 : 0);
 }
 
+/* Double rounding: acc * multiplier / 2^(31 + exponent) with an exponent of 1..31, a multiplier of
+ * at least 0 and acc above INT32_MIN. Ties of the second rounding go away from zero: a negative
+ * number is made smaller by 1, which changes the result of ties only, and 1 is added before the
+ * last of the shifts, when there is room for it. */
+static inline int32_t ek_requantize_down(int32_t acc, int32_t multiplier, int32_t exponent) {
+    const int32_t product = ek_multiply_high(acc, multiplier);
+    return (((product + (product >> 31)) >> (exponent - 1)) + 1) >> 1;
+}
+
 /* Double rounding: acc * multiplier * 2^(shift - 31). A positive shift is applied first, modulo
  * 2^32. */
 static inline int32_t ek_requantize_twice(int32_t acc, int32_t multiplier, int32_t shift) {
-    if (shift > 0) {
+    if (shift >= 0) {
         return ek_multiply_high((int32_t)((uint32_t)acc << shift), multiplier);
     }
-    return ek_rounding_shift(ek_multiply_high(acc, multiplier), -shift);
+    return ek_requantize_down(acc, multiplier, -shift);
 }
 
 /* Single rounding: acc * (multiplier + low / 2^31) / 2^shift to the nearest integer, ties away from

@@ -272,16 +272,16 @@ static const ek_softmax_params ek_model_step_6_params = {
 void ek_model_run(uint8_t *arena)
 {
     /* 0: CONV_2D conv1/Relu 1x8x8x4 */
-    ek_conv_2d_s8(&ek_model_step_0_params, (const int8_t *)(arena + 256), (int8_t *)(arena + 0), arena + 448);
+    ek_conv_2d_s8(&ek_model_step_0_params, (const int8_t *)(arena + 96), (int8_t *)(arena + 0), arena + 288);
     EK_MODEL_TRACE(0u, 0, 256u);
     /* 1: CONV_2D conv2 1x8x8x4 */
-    ek_conv_2d_s8(&ek_model_step_1_params, (const int8_t *)(arena + 0), (int8_t *)(arena + 256), NULL);
+    ek_conv_2d_s8(&ek_model_step_1_params, (const int8_t *)(arena + 0), (int8_t *)(arena + 256), arena + 512);
     EK_MODEL_TRACE(1u, 256, 256u);
     /* 2: ADD add 1x8x8x4 */
-    ek_add_s8(&ek_model_step_2_params, (const int8_t *)(arena + 0), (const int8_t *)(arena + 256), (int8_t *)(arena + 512), NULL);
-    EK_MODEL_TRACE(2u, 512, 256u);
+    ek_add_s8(&ek_model_step_2_params, (const int8_t *)(arena + 0), (const int8_t *)(arena + 256), (int8_t *)(arena + 0), NULL);
+    EK_MODEL_TRACE(2u, 0, 256u);
     /* 3: AVERAGE_POOL_2D pool 1x1x1x4 */
-    ek_average_pool_2d_s8(&ek_model_step_3_params, (const int8_t *)(arena + 512), (int8_t *)(arena + 0), NULL);
+    ek_average_pool_2d_s8(&ek_model_step_3_params, (const int8_t *)(arena + 0), (int8_t *)(arena + 0), NULL);
     EK_MODEL_TRACE(3u, 0, 4u);
     /* 4: RESHAPE flat 1x4 */
     EK_MODEL_TRACE(4u, 0, 4u);

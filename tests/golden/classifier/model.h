@@ -12,8 +12,8 @@ extern "C" {
 /* Bytes and places inside the arena, which holds input, output, scratch and activations.
  * TABLES: 0 if the model takes no pixels, 1 if all channels share a table, else one per channel.
  * TABLE_IDENTITY: 1 if the table is pixel - 128, which needs no array. */
-#define EK_MODEL_ARENA_BYTES 768u
-#define EK_MODEL_INPUT_OFFSET 256u
+#define EK_MODEL_ARENA_BYTES 528u
+#define EK_MODEL_INPUT_OFFSET 96u
 #define EK_MODEL_INPUT_BYTES 192u
 #define EK_MODEL_OUTPUT_OFFSET 0u
 #define EK_MODEL_OUTPUT_BYTES 3u

@@ -46,6 +46,17 @@ void esp_nn_add_elementwise_s8(const int8_t *input1, const int8_t *input2, int32
     }
 }
 
+void esp_nn_mul_elementwise_s8(const int8_t *input1, const int8_t *input2, int32_t input1_offset,
+                               int32_t input2_offset, int8_t *output, int32_t out_offset,
+                               int32_t out_mult, int32_t out_shift, int32_t activation_min,
+                               int32_t activation_max, int32_t size) {
+    const act_params_t act = {activation_min, activation_max};
+    for (int32_t i = 0; i < size; i++) {
+        const int32_t product = (input1[i] + input1_offset) * (input2[i] + input2_offset);
+        output[i] = result(product, out_mult, out_shift, out_offset, act);
+    }
+}
+
 /* A pixel's value plus the offset, which is 0 outside the image. */
 static int32_t pixel(const data_dims_t *dims, const int8_t *data, int32_t y, int32_t x,
                      int32_t channel, int32_t offset) {

@@ -53,6 +53,11 @@ void esp_nn_add_elementwise_s8(const int8_t *input1, const int8_t *input2, int32
                                int32_t out_shift, int32_t activation_min, int32_t activation_max,
                                int32_t size);
 
+void esp_nn_mul_elementwise_s8(const int8_t *input1, const int8_t *input2, int32_t input1_offset,
+                               int32_t input2_offset, int8_t *output, int32_t out_offset,
+                               int32_t out_mult, int32_t out_shift, int32_t activation_min,
+                               int32_t activation_max, int32_t size);
+
 void esp_nn_set_conv_scratch_buf(void *buffer);
 void esp_nn_conv_s8(const data_dims_t *input_dims, const int8_t *input,
                     const data_dims_t *filter_dims, const int8_t *filter, const int32_t *bias,

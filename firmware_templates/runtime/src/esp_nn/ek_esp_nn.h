@@ -34,6 +34,8 @@ void ek_fully_connected_s8_esp_nn(const ek_fully_connected_params *params, const
                                   int8_t *output, void *scratch);
 void ek_max_pool_2d_s8_esp_nn(const ek_pool_2d_params *params, const int8_t *input, int8_t *output,
                               void *scratch);
+void ek_mul_s8_esp_nn(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
+                      int8_t *output, void *scratch);
 void ek_softmax_s8_esp_nn(const ek_softmax_esp_nn_params *params, const int8_t *input,
                           int8_t *output, void *scratch);
 

@@ -1,134 +1,187 @@
-/* DEPTHWISE_CONV_2D: four channels at a time, which lie side by side in the input and the weights.
- * An output pixel near the border works on a copy of its input that holds the padding too, so the
- * inner loop knows no borders. Rounds twice. */
+/* DEPTHWISE_CONV_2D: two neighbouring output pixels at a time, channel by channel, three columns of
+ * the filter at a time. Two pixels near the border work on a copy of what they see, which holds the
+ * padding too, so the inner loop knows no borders. Rounds twice.
+ *
+ * A channel of both pixels is read before it is written, channels and pixels are written in
+ * ascending order: the host relies on it where it lays the output over the input. */
 #include <string.h>
 
 #include "ek_nn.h"
+#include "ek_pair.h"
 
-/* The input of one output pixel. */
+/* What two output pixels see, and how to go over it. All distances are in bytes. */
 typedef struct {
     const int8_t *data;
-    int32_t row_stride;    /* from a filter row to the next */
-    int32_t column_stride; /* from a filter column to the next */
+    int32_t row;           /* from a filter row to the next */
+    int32_t column;        /* from a filter column to the next */
+    int32_t pixel;         /* from the first output pixel's to the second's; 0: they are the same */
+    int32_t filter_height; /* in rows */
+    int32_t filter_width;  /* in columns */
+    int32_t channels;      /* from a weight to the next column's */
+    int32_t first;         /* sums */
+    int32_t second;
 } ek_depthwise_view;
 
-static inline int8_t ek_depthwise_result(const ek_depthwise_conv_2d_params *params, int32_t channel,
-                                         int32_t acc) {
-    const int32_t scaled =
-        ek_requantize_twice(acc, params->multiplier[channel], params->shift[channel]);
-    return (int8_t)ek_clamp(ek_add_wrap(scaled, params->output_zero_point), params->activation_min,
-                            params->activation_max);
-}
-
-static void ek_depthwise_four(const ek_depthwise_conv_2d_params *params,
-                              const ek_depthwise_view *view, int32_t channel, int8_t *output) {
-    const int32_t channels = params->input_channels;
-    int32_t weight = channel;
-    int32_t acc0 = params->bias[channel];
-    int32_t acc1 = params->bias[channel + 1];
-    int32_t acc2 = params->bias[channel + 2];
-    int32_t acc3 = params->bias[channel + 3];
-    for (int32_t y = 0; y < params->filter_height; y++) {
-        int32_t value = y * view->row_stride + channel;
-        for (int32_t x = 0; x < params->filter_width; x++) {
-            const int8_t *values = view->data + value;
-            const int8_t *weights = params->weights + weight;
-            acc0 += values[0] * weights[0];
-            acc1 += values[1] * weights[1];
-            acc2 += values[2] * weights[2];
-            acc3 += values[3] * weights[3];
-            value += view->column_stride;
-            weight += channels;
+/* Sums all products of one channel for both pixels. */
+static EK_NOINLINE void ek_depthwise_sum(const int8_t *row, const int8_t *weights,
+                                         ek_depthwise_view *view) {
+    int32_t first = 0;
+    int32_t second = 0;
+    for (int32_t y = view->filter_height; y > 0; y--, row += view->row) {
+        const int8_t *value = row;
+        for (int32_t x = view->filter_width; x > 0; x--) {
+            first += value[0] * weights[0];
+            second += value[view->pixel] * weights[0];
+            value += view->column;
+            weights += view->channels;
         }
     }
-    output[channel] = ek_depthwise_result(params, channel, acc0);
-    output[channel + 1] = ek_depthwise_result(params, channel + 1, acc1);
-    output[channel + 2] = ek_depthwise_result(params, channel + 2, acc2);
-    output[channel + 3] = ek_depthwise_result(params, channel + 3, acc3);
+    view->first = first;
+    view->second = second;
 }
 
-static void ek_depthwise_one(const ek_depthwise_conv_2d_params *params,
-                             const ek_depthwise_view *view, int32_t in_channel, int32_t channel,
-                             int8_t *output) {
-    const int32_t channels = params->input_channels * params->depth_multiplier;
-    int32_t weight = channel;
-    int32_t acc = params->bias[channel];
-    for (int32_t y = 0; y < params->filter_height; y++) {
-        int32_t value = y * view->row_stride + in_channel;
-        for (int32_t x = 0; x < params->filter_width; x++) {
-            acc += view->data[value] * params->weights[weight];
-            value += view->column_stride;
-            weight += channels;
-        }
+/* The same for three columns. */
+static EK_NOINLINE void ek_depthwise_sum_three(const int8_t *row, const int8_t *weights,
+                                               ek_depthwise_view *view) {
+    const int32_t column = view->column;
+    const int32_t channels = view->channels;
+    const int8_t *other = row + view->pixel;
+    int32_t first = 0;
+    int32_t second = 0;
+    for (int32_t y = view->filter_height; y > 0; y--) {
+        const int32_t weight0 = weights[0];
+        const int32_t weight1 = weights[channels];
+        const int32_t weight2 = weights[2 * channels];
+        first += row[0] * weight0;
+        second += other[0] * weight0;
+        first += row[column] * weight1;
+        second += other[column] * weight1;
+        first += row[2 * column] * weight2;
+        second += other[2 * column] * weight2;
+        weights += 3 * channels;
+        row += view->row;
+        other += view->row;
     }
-    output[channel] = ek_depthwise_result(params, channel, acc);
+    view->first = first;
+    view->second = second;
 }
 
-static void ek_depthwise_pixel(const ek_depthwise_conv_2d_params *params,
-                               const ek_depthwise_view *view, int8_t *output) {
+/* The same where the second pixel is one column further, so that they share two columns. */
+static EK_NOINLINE void ek_depthwise_sum_next(const int8_t *row, const int8_t *weights,
+                                              ek_depthwise_view *view) {
+    const int32_t column = view->column;
+    int32_t first = 0;
+    int32_t second = 0;
+    for (int32_t y = view->filter_height; y > 0; y--, row += view->row) {
+        const int32_t value0 = row[0];
+        const int32_t value1 = row[column];
+        const int32_t value2 = row[2 * column];
+        const int32_t value3 = row[3 * column];
+        first += value0 * weights[0];
+        second += value1 * weights[0];
+        first += value1 * weights[column];
+        second += value2 * weights[column];
+        first += value2 * weights[2 * column];
+        second += value3 * weights[2 * column];
+        weights += 3 * column;
+    }
+    view->first = first;
+    view->second = second;
+}
+
+/* All channels of both pixels. */
+static void ek_depthwise_pixels(const ek_depthwise_conv_2d_params *params, ek_depthwise_view *view,
+                                const ek_pair_output *output) {
+    const int three = view->filter_width == 3;
+    const int next = view->pixel == view->column && view->channels == view->column;
     int32_t channel = 0;
-    if (params->depth_multiplier == 1) {
-        for (; channel + 4 <= params->input_channels; channel += 4) {
-            ek_depthwise_four(params, view, channel, output);
-        }
-        for (; channel < params->input_channels; channel++) {
-            ek_depthwise_one(params, view, channel, channel, output);
-        }
-        return;
-    }
-    for (int32_t in_channel = 0; in_channel < params->input_channels; in_channel++) {
-        for (int32_t i = 0; i < params->depth_multiplier; i++, channel++) {
-            ek_depthwise_one(params, view, in_channel, channel, output);
+    for (int32_t i = 0; i < params->input_channels; i++) {
+        const int8_t *data = view->data + i;
+        for (int32_t j = 0; j < params->depth_multiplier; j++, channel++) {
+            if (three && next) {
+                ek_depthwise_sum_next(data, params->weights + channel, view);
+            } else if (three) {
+                ek_depthwise_sum_three(data, params->weights + channel, view);
+            } else {
+                ek_depthwise_sum(data, params->weights + channel, view);
+            }
+            ek_pair_write(output, channel, view->first, view->second);
         }
     }
 }
 
-/* Copies the input of an output pixel whose filter starts at (y, x), zero point outside the image.
- */
+/* Copies `columns` columns of the input of pixels whose filter starts at (y, x), zero point outside
+ * the image. */
 static void ek_depthwise_gather(const ek_depthwise_conv_2d_params *params, const int8_t *input,
-                                int32_t y, int32_t x, int8_t *patch) {
-    const size_t size = (size_t)params->input_channels;
+                                int32_t y, int32_t x, int32_t columns, int8_t *patch) {
+    const int32_t channels = params->input_channels;
     for (int32_t i = 0; i < params->filter_height; i++, y += params->dilation_height) {
-        int32_t column = x;
-        for (int32_t j = 0; j < params->filter_width; j++, column += params->dilation_width) {
-            if (y >= 0 && y < params->input_height && column >= 0 && column < params->input_width) {
-                const int32_t pixel = y * params->input_width + column;
-                memcpy(patch, input + pixel * params->input_channels, size);
-            } else {
-                memset(patch, params->input_zero_point, size);
-            }
-            patch += params->input_channels;
+        int32_t before = columns;
+        int32_t inside = 0;
+        if (y >= 0 && y < params->input_height) {
+            before = ek_clamp(-x, 0, columns);
+            inside = ek_clamp(params->input_width - x, before, columns) - before;
         }
+        const int32_t after = columns - before - inside;
+        memset(patch, params->input_zero_point, (size_t)(before * channels));
+        patch += before * channels;
+        if (inside > 0) {
+            const int32_t pixel = y * params->input_width + x + before;
+            memcpy(patch, input + pixel * channels, (size_t)(inside * channels));
+            patch += inside * channels;
+        }
+        memset(patch, params->input_zero_point, (size_t)(after * channels));
+        patch += after * channels;
+    }
+}
+
+/* Lets the view show what two pixels see whose filters start at (y, x) and `stride` columns on. */
+static void ek_depthwise_look(const ek_depthwise_conv_2d_params *params, const int8_t *input,
+                              int32_t y, int32_t x, int32_t stride, ek_depthwise_view *view,
+                              int8_t *scratch) {
+    const int32_t channels = params->input_channels;
+    const int32_t height = (params->filter_height - 1) * params->dilation_height + 1;
+    const int32_t columns = (params->filter_width - 1) * params->dilation_width + 1 + stride;
+    view->pixel = stride * channels;
+    if (y >= 0 && y + height <= params->input_height && x >= 0 &&
+        x + columns <= params->input_width) {
+        view->data = input + (y * params->input_width + x) * channels;
+        view->row = params->dilation_height * params->input_width * channels;
+    } else {
+        ek_depthwise_gather(params, input, y, x, columns, scratch);
+        view->data = scratch;
+        view->row = columns * channels;
     }
 }
 
 void ek_depthwise_conv_2d_s8(const ek_depthwise_conv_2d_params *params, const int8_t *input,
                              int8_t *output, void *scratch) {
-    const int32_t channels = params->input_channels;
-    const int32_t row_size = params->input_width * channels;
-    const int32_t height = (params->filter_height - 1) * params->dilation_height;
-    const int32_t width = (params->filter_width - 1) * params->dilation_width;
+    const int32_t channels = params->input_channels * params->depth_multiplier;
+    ek_depthwise_view view;
+    view.column = params->dilation_width * params->input_channels;
+    view.filter_height = params->filter_height;
+    view.filter_width = params->filter_width;
+    view.channels = channels;
+    ek_pair_output place;
+    place.bias = params->bias;
+    place.multiplier = params->multiplier;
+    place.shift = params->shift;
+    place.zero_point = params->output_zero_point;
+    place.low = params->activation_min;
+    place.high = params->activation_max;
     for (int32_t batch = 0; batch < params->batches; batch++) {
         for (int32_t out_y = 0; out_y < params->output_height; out_y++) {
             const int32_t y = out_y * params->stride_height - params->pad_top;
-            const int rows_inside = y >= 0 && y + height < params->input_height;
-            for (int32_t out_x = 0; out_x < params->output_width; out_x++) {
+            for (int32_t out_x = 0; out_x < params->output_width; out_x += 2) {
+                const int32_t next = out_x + 1 < params->output_width ? 1 : 0;
                 const int32_t x = out_x * params->stride_width - params->pad_left;
-                ek_depthwise_view view;
-                if (rows_inside && x >= 0 && x + width < params->input_width) {
-                    view.data = input + y * row_size + x * channels;
-                    view.row_stride = params->dilation_height * row_size;
-                    view.column_stride = params->dilation_width * channels;
-                } else {
-                    ek_depthwise_gather(params, input, y, x, scratch);
-                    view.data = scratch;
-                    view.row_stride = params->filter_width * channels;
-                    view.column_stride = channels;
-                }
-                ek_depthwise_pixel(params, &view, output);
-                output += channels * params->depth_multiplier;
+                ek_depthwise_look(params, input, y, x, next * params->stride_width, &view, scratch);
+                place.first = output;
+                place.second = output + next * channels;
+                ek_depthwise_pixels(params, &view, &place);
+                output += (1 + next) * channels;
             }
         }
-        input += params->input_height * row_size;
+        input += params->input_height * params->input_width * params->input_channels;
     }
 }

@@ -15,9 +15,11 @@ static int8_t *ek_pad_rows(const ek_pad_params *params, const int8_t *input, int
     output = ek_pad_fill(params, output, params->before_2 * row);
     for (int32_t i = 0; i < params->input_size_2; i++) {
         output = ek_pad_fill(params, output, params->before_3);
-        memcpy(output, input, (size_t)size);
-        output = ek_pad_fill(params, output + size, params->after_3);
-        input += size;
+        /* The two may overlap: forward, as the output never lies behind the input. */
+        for (int32_t j = 0; j < size; j++) {
+            *output++ = *input++;
+        }
+        output = ek_pad_fill(params, output, params->after_3);
     }
     return ek_pad_fill(params, output, params->after_2 * row);
 }

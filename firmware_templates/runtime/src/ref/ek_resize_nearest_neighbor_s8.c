@@ -11,7 +11,7 @@ void ek_resize_nearest_neighbor_s8(const ek_resize_nearest_neighbor_params *para
         for (int32_t y = 0; y < params->output_height; y++) {
             const int8_t *row = input + params->rows[y] * params->input_width * channels;
             for (int32_t x = 0; x < params->output_width; x++, output += channels) {
-                memcpy(output, row + params->columns[x] * channels, (size_t)channels);
+                memmove(output, row + params->columns[x] * channels, (size_t)channels);
             }
         }
         input += params->input_height * params->input_width * channels;

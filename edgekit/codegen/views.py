@@ -1,0 +1,108 @@
+"""Makes copies of whole runs of bytes free: slices of one run, and inputs that follow each other in a whole.
+
+A slice whose elements lie one after the other in its input needs no copy: it is read where it lies. Inputs of
+a CONCATENATION that lie one after the other in its output need none either: each is written there at once.
+No output of any step changes by that, as each byte is still written once, and nothing else lies there until
+it has been read for the last time:
+
+- A slice only reads. What it reads keeps its storage for as long as the slice is read.
+- A part of a whole is a storage of its own, with nothing else in it, before it is put into the larger one;
+  there it touches no other part. The larger one belongs to all of them from the first writing to the last
+  reading of any.
+
+Bytes then matter for longer, which can cost more memory than the copy. So this is done only where the arena
+does not grow by it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+from edgekit.codegen.planner import ALIGNMENT, plan
+from edgekit.codegen.storage import lifetimes
+from edgekit.graph.ir import Graph
+from edgekit.ops._strided import RANK
+from edgekit.ops.step import Step
+
+_MOST_COPIES = 256
+"""Copies that are looked at, from the first on: each takes work that grows with the network."""
+_MOST_TRIES = 16
+"""Copies that are tried one by one where all together need more memory."""
+
+
+def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int] = ()) -> tuple[Step, ...]:
+    """Return the steps with copies made free where the arena does not grow by it.
+
+    Args:
+        graph: the model.
+        steps: as they are to run, fitted to their kernels.
+        aligned: the steps whose kernels want inputs and output at multiples of 16 bytes. Portable kernels
+            take bytes from anywhere.
+    """
+    plain = tuple(steps)
+    copies = [number for number, step in enumerate(steps) if _shown(graph, step) is not None][:_MOST_COPIES]
+    every = plain
+    for number in copies:
+        every = _freed(graph, every, number, aligned)
+    if every == plain:
+        return plain
+    least = plan(graph, plain).arena_bytes
+    if plan(graph, every).arena_bytes <= least:
+        return every
+    best = plain
+    for number in copies[:_MOST_TRIES]:
+        tried = _freed(graph, best, number, aligned)
+        needed = plan(graph, tried).arena_bytes
+        if needed <= least:
+            best, least = tried, needed
+    return best
+
+
+def _shown(graph: Graph, step: Step) -> tuple[int, ...] | None:
+    """Return the `places` of a step that copies whole runs of bytes; None if it does anything else."""
+    p = step.params
+    if step.kernel == "ek_strided_copy_s8":
+        last = RANK - 1
+        run = p[f"stride_{last}"] == 1 or p[f"size_{last}"] == 1
+        start = p["start"]
+        assert isinstance(start, int)
+        return (-start,) if run and all(p[f"size_{i}"] == 1 for i in range(last)) else None
+    if step.kernel == "ek_concatenation_s8" and p["outer"] == 1 and p["constants"] == 0:
+        sizes = [graph.tensor(index).size for index in step.inputs]
+        return tuple(accumulate(sizes[:-1], initial=0))
+    return None
+
+
+def _freed(graph: Graph, steps: tuple[Step, ...], number: int, aligned: Collection[int]) -> tuple[Step, ...]:
+    """Return the steps with one copy made free, or as they are where that would be wrong."""
+    step = steps[number]
+    places = _shown(graph, step)
+    assert places is not None
+    if step.kernel == "ek_concatenation_s8" and not _are_parts(graph, steps, step):
+        return steps
+    changed = replace(
+        step, kernel=None, params_type="", params={}, overlaps=(), gathered=False, places=places
+    )
+    found = (*steps[:number], changed, *steps[number + 1 :])
+    return found if _is_aligned(graph, found, aligned) else steps
+
+
+def _are_parts(graph: Graph, steps: Sequence[Step], step: Step) -> bool:
+    """Whether each input has a storage of its own that it fills, made by the network for itself."""
+    storages = [s for s in lifetimes(graph, steps) if s.tensors.keys() & set(step.inputs)]
+    held = {index for s in storages for index in s.tensors}
+    return (
+        len(storages) == len(step.inputs)
+        and not held & {*graph.inputs, *graph.outputs}
+        and all(
+            graph.tensor(index).size == s.size
+            for s in storages
+            for index in s.tensors.keys() & set(step.inputs)
+        )
+    )
+
+
+def _is_aligned(graph: Graph, steps: Sequence[Step], aligned: Collection[int]) -> bool:
+    places = {index: at for s in lifetimes(graph, steps) for index, at in s.tensors.items()}
+    touched = (index for number in aligned for index in (*steps[number].inputs, steps[number].output))
+    return all(places[index] % ALIGNMENT == 0 for index in touched)
