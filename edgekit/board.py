@@ -17,11 +17,23 @@ SCHEMA = 1
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 # What a flag may hold: nothing that make or a shell would read as its own.
 _FLAG = re.compile(r"[A-Za-z0-9_+=.,:/@-]{1,200}")
+# Nor what makes a compiler run other programs, or take its flags from elsewhere.
+_COMPILER_FLAG = re.compile(
+    r"(?!@|-wrapper|-fplugin|-fuse-ld|--?specs=.*/|-B|-X|-Wl,.*plugin|-Wa,@|-Wl,@)" + _FLAG.pattern
+)
+_FLAGS_ALLOWED = "flags without blanks, quotes or $, and none that runs another program or reads more flags"
 _QEMU = re.compile(r"qemu-system-[a-z0-9_]{1,32}")
 _QEMU_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
 _GIB = 1 << 30
+NO_LIMIT = 64 << 20
+"""In bytes: what board files say of a memory that is as large as the user's machine or board makes it."""
+CAMERA_PINS = (
+    *("pwdn", "reset", "xclk", "siod", "sioc", "vsync", "href", "pclk"),
+    *(f"d{bit}" for bit in range(8)),
+)
+"""The signals of a parallel camera."""
 
 
 class Runtime(StrEnum):
@@ -110,6 +122,8 @@ class Build:
     ldflags: tuple[str, ...]
     runtimes: tuple[Runtime, ...] = (Runtime.COMPILED,)
     """All that the board's template can do."""
+    runtime_reason: str = ""
+    """Why `runtime` is the one of them that is used unless the user chooses."""
     optional_kernels: tuple[str, ...] = ()
     """Kernel folders used only when the user asks: fast, but not bit for bit the oracle's."""
     sdk: str = ""
@@ -120,7 +134,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """The camera on the board: `pins` maps a signal's name to its GPIO, -1 for one that is not there."""
+    """The camera on the board: `pins` maps each of CAMERA_PINS to its GPIO, -1 for one that is not there."""
 
     sensor: str
     xclk_hz: int
@@ -218,7 +232,7 @@ def choose(board: Board, *, runtime: str | None = None, kernels: str | None = No
     """Return the board with another of its runtimes or kernel folders; None leaves what the file says.
 
     Raises:
-        UsageError: the board has no such runtime or kernels.
+        UsageError: the board has no such runtime or kernels, or the runtime has kernels of its own.
     """
     build = board.build
     if runtime is not None:
@@ -232,6 +246,11 @@ def choose(board: Board, *, runtime: str | None = None, kernels: str | None = No
             raise UsageError(
                 f"the board '{board.id}' has no kernels '{kernels}'",
                 f"it has: {listed((*build.kernels, *build.optional_kernels))}",
+            )
+        if build.runtime is not Runtime.COMPILED:
+            raise UsageError(
+                f"kernels are chosen for the runtime compiled; {build.runtime} has its own",
+                "leave out --kernels, or use --runtime compiled",
             )
         rest = (
             build.kernels[build.kernels.index(kernels) + 1 :] if kernels in build.kernels else build.kernels
@@ -364,7 +383,7 @@ def _region(table: Table) -> Region:
 
 
 def _build(table: Table) -> Build:
-    optional = {"shared", "runtimes", "optional_kernels", "sdk", "facts"}
+    optional = {"shared", "runtimes", "runtime_reason", "optional_kernels", "sdk", "facts"}
     table.only(*(key.name for key in fields(Build) if key.name not in optional), optional=tuple(optional))
     templates = resources.firmware_templates()
     families = _folders(templates) - {"app", "runtime"}
@@ -383,9 +402,12 @@ def _build(table: Table) -> Build:
         rx_window_bytes=table.integer("rx_window_bytes", 256, 1 << 20),
         stack_reserve_bytes=table.integer("stack_reserve_bytes", 256, 1 << 30),
         compilers=table.texts("compilers", _COMMAND, "names of programs, without folders", least=1),
-        cflags=table.texts("cflags", _FLAG, "compiler flags without blanks, quotes or $"),
-        ldflags=table.texts("ldflags", _FLAG, "linker flags without blanks, quotes or $"),
+        cflags=table.texts("cflags", _COMPILER_FLAG, f"compiler {_FLAGS_ALLOWED}"),
+        ldflags=table.texts("ldflags", _COMPILER_FLAG, f"linker {_FLAGS_ALLOWED}"),
         runtimes=runtimes or (runtime,),
+        runtime_reason=table.text("runtime_reason", _LINE, "one line of text")
+        if "runtime_reason" in table.value
+        else "",
         optional_kernels=table.choices("optional_kernels", folders)
         if "optional_kernels" in table.value
         else (),
@@ -397,13 +419,11 @@ def _build(table: Table) -> Build:
 def _camera(table: Table) -> Camera:
     table.only("sensor", "xclk_hz", "pins")
     pins = table.table("pins")
-    for name in pins.value:
-        if not NAME.fullmatch(name):
-            raise pins.wrong(name, "named with a-z, 0-9 and _")
+    pins.only(*CAMERA_PINS)
     return Camera(
         sensor=table.text("sensor", _LINE, "one line of text"),
         xclk_hz=table.integer("xclk_hz", 1, _GIB),
-        pins={name: pins.integer(name, -1, 255) for name in pins.value},
+        pins={name: pins.integer(name, -1, 255) for name in CAMERA_PINS},
     )
 
 

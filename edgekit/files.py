@@ -100,5 +100,5 @@ def locked(folder: Path) -> Iterator[None]:
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(
         f"cannot write '{path}': {error.strerror or error}",
-        "choose another place with -o, or free the path",
+        "choose another place, or make this one writable",
     )

@@ -74,6 +74,7 @@ def stream(
     command: Sequence[str],
     on_line: Callable[[str], None],
     *,
+    cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     silence_s: float,
     hint: str = "",
@@ -95,6 +96,7 @@ def stream(
     try:
         running = subprocess.Popen(
             list(command),
+            cwd=cwd,
             env=None if env is None else dict(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

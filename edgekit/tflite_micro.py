@@ -125,7 +125,8 @@ def _tried(model: bytes, arena_bytes: int) -> str:
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(model)
-        command = [sys.executable, "-m", "edgekit.tflite_micro", str(path), str(arena_bytes)]
+        # -P: a file `numpy.py` in the user's folder is not what is meant.
+        command = [sys.executable, "-P", "-m", "edgekit.tflite_micro", str(path), str(arena_bytes)]
         return process.run(command, env=_environment(), timeout_s=_TIMEOUT_S)
 
 

@@ -79,13 +79,21 @@ def fractions(progress: Callable[[float], None]) -> Callable[[int, int], None]:
     return lambda done, whole: progress(done / max(whole, 1))
 
 
+def typed() -> dict[str, str]:
+    """Return what stands on the command line itself: a parameter's name to its flag, or to ARGUMENT."""
+    context = click.get_current_context()
+    return {
+        parameter.name: parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
+        for parameter in context.command.params
+        if parameter.name
+        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    }
+
+
 def _check_alone(flag: str, *also: str) -> None:
     """Refuse parameters that would do nothing. Raises UsageError."""
     from edgekit.errors import UsageError
 
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is click.core.ParameterSource.COMMANDLINE and parameter.name not in {*_ALWAYS, *also}:
-            name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
-            raise UsageError(f"{flag} does not go with {name}", f"leave out {name}")
+    for parameter, given in typed().items():
+        if parameter not in {*_ALWAYS, *also}:
+            raise UsageError(f"{flag} does not go with {given}", f"leave out {given}")

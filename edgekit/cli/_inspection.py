@@ -52,7 +52,7 @@ def render(output: Output, found: "Inspection") -> None:
         verdict = "fits" if budget.fits else "DOES NOT FIT"
         ram, flash = budget.ram, budget.flash
         output.text(
-            f"{budget.board_id:18} {verdict:13} RAM {ram.needed:,} of {ram.available:,} B, "
+            f"{budget.board_id:22} {verdict:13} RAM {ram.needed:,} of {ram.available:,} B, "
             f"flash {flash.needed:,} of {flash.available:,} B"
         )
 

@@ -17,6 +17,22 @@ class Need:
     """False for a candidate in whose place another one will do."""
 
 
+def lines(need: Need, width: int = 0) -> list[str]:
+    """Return a need as text: whether it is there, and how to get it.
+
+    Args:
+        need: what is told.
+        width: of the column of names.
+    """
+    mark = "ok  " if need.ok else ("MISS" if need.needed else "-   ")
+    found = [f"  {mark} {need.name:{width}}{' ' if width else ': '}{need.found}"]
+    if need.hint and not need.ok:
+        indent = " " * (7 + width + bool(width))
+        first, *rest = need.hint.splitlines()
+        found += [f"{indent}-> {first}", *(f"{indent}   {line}" for line in rest)]
+    return found
+
+
 def needs(board: Board) -> list[Need]:
     """Look for the compilers, the emulator and the flashing tool of a board."""
     from edgekit import toolchain
@@ -36,7 +52,8 @@ def needs(board: Board) -> list[Need]:
     if board.build.sdk:
         # The SDK brings the compiler of the firmware; those above compile the portable part alone.
         rows = [replace(row, needed=False) for row in rows]
-        rows.append(_sdk(board))
+        # Of Arduino's tools edgekit needs none: the user starts them.
+        rows += [] if board.flash.method == "arduino" else [_sdk(board)]
     if board.emulator is not None and ending.in_qemu(board):
         program = board.emulator.program
         try:
@@ -47,7 +64,7 @@ def needs(board: Board) -> list[Need]:
             rows.append(Need(program, True, f"{machine.version} ({machine.path})", qemu.how_to_get(program)))
     if board.flash.method == "esptool":
         version = esptool.installed()
-        good = version.startswith("5.")
+        good = esptool.is_known(version)
         rows.append(Need("esptool", good, version or "not installed", esptool.HOW_TO_GET))
     return rows
 
@@ -58,6 +75,10 @@ def _sdk(board: Board) -> Need:
 
     name = f"SDK {board.build.sdk}"
     try:
-        return Need(name, True, sdk.describe(board), "")
+        found = sdk.describe(board)
     except ToolError as error:
         return Need(name, False, error.message, error.hint)
+    if not found:
+        hint = "name its folder with --sdk or EDGEKIT_SDK; `edgekit build` without it says how to get it"
+        return Need(name, False, "not looked for", hint, needed=False)
+    return Need(name, True, found, "")

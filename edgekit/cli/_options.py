@@ -245,6 +245,13 @@ def is_named(parameter: str) -> bool:
     return source in (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
 
 
+def sdk_for(board: "Board", sdk_dir: Path | None) -> Path | None:
+    """Return the SDK that was named; one that the environment names is for the boards that have one."""
+    source = click.get_current_context().get_parameter_source("sdk_dir")
+    unwanted = not board.build.sdk and source is click.core.ParameterSource.ENVIRONMENT
+    return None if unwanted else sdk_dir
+
+
 def named_board() -> str:
     """Return the board as the user named it: an id, or a file of the user's own."""
     return str(click.get_current_context().params["board"])

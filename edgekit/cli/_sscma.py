@@ -21,6 +21,7 @@ _CAMERA = "the board's own camera is the only source of frames"
 _FIRMWARE = "the firmware prepares the frames itself"
 _OTHERS = {
     "source": ("--source", _CAMERA),
+    "frame_every": ("--frame-every", "--picture saves what the camera sees"),
     "fps": ("--fps", "the board runs as fast as it can"),
     "confusion": ("--confusion", f"{_CAMERA}, and they have no labels"),
     "iterations": ("--performance", "each result brings its times anyway"),
@@ -79,6 +80,11 @@ def monitor(
         raise UsageError(
             f"'{board.id}' is a virtual board, and no Seeed firmware runs on it",
             "name a board that has it, such as --board xiao_esp32s3, or the port of one with --port",
+        )
+    if port is None and board.flash.method == "uf2":
+        raise UsageError(
+            f"Seeed's firmware on '{board.id}' answers over I2C and WebUSB only, not over a serial line",
+            "flash it with edgekit's own firmware, or name a XIAO ESP32S3 or Grove Vision AI V2 with --board",
         )
     pictures = None if picture is None else _pictures(picture)
     given = _given_labels(output, model, flags)

@@ -1,9 +1,18 @@
 """`edgekit boards`: the boards that edgekit knows, and what each is."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
+
+if TYPE_CHECKING:
+    from edgekit.board import Board
+
+_IN_HEX = ("origin", "family")
+"""Besides everything whose name ends in `address` or `offset`."""
 
 
 @make_command(short_help="List the boards, or show one.")
@@ -12,57 +21,42 @@ def command(output: Output, words: tuple[str, ...]) -> None:
     """List every board; or show one in full, with the programs it needs and how to get them.
 
     A board that is "not yet verified on hardware" was proven up to the wire: its owner can verify it
-    with the command that `edgekit boards show` names.
+    with the commands that `edgekit boards show` names.
 
     \b
     Examples: edgekit boards
               edgekit boards show xiao_esp32s3
     """
+    from edgekit import board as boards
+    from edgekit.errors import UsageError
+
+    if not words:
+        _list(output, [boards.load(name) for name in boards.list_ids()])
+        return
+    board_id = words[-1]
+    # `edgekit boards ID` is the short form.
+    if board_id == "show" or len(words) > 2 or (len(words) == 2 and words[0] != "show"):
+        raise UsageError(
+            f"`edgekit boards {' '.join(words)}` is not understood",
+            f"say `edgekit boards show {board_id if board_id != 'show' else 'ID'}`",
+        )
+    _show(output, boards.load(board_id), board_id)
+
+
+def _list(output: Output, listed: "list[Board]") -> None:
     from dataclasses import asdict
 
     from edgekit import board as boards
-    from edgekit.cli._needs import needs
     from edgekit.emulator import runs_on
-    from edgekit.errors import UsageError
 
-    if words:
-        board_id = words[-1]
-        # `edgekit boards ID` is the short form.
-        if board_id == "show" or len(words) > 2 or (len(words) == 2 and words[0] != "show"):
-            raise UsageError(
-                f"`edgekit boards {' '.join(words)}` is not understood",
-                f"say `edgekit boards show {board_id if board_id != 'show' else 'ID'}`",
-            )
-        found = boards.load(board_id)
-        for key, value in asdict(found).items():
-            if isinstance(value, dict):
-                output.text(f"{key}:")
-                for name, inner in value.items():
-                    output.text(f"  {name:20} {_show(inner)}")
-            else:
-                output.text(f"{key:22} {_show(value)}")
-        output.text(f"{'verification':22} {boards.verification(found)}")
-        if found.emulator is None:
-            output.text(
-                f"{'verify it':22} edgekit prove --board {board_id} --port auto --model MODEL --data DATA"
-            )
-        rows = needs(found)
-        output.text("needs:")
-        for row in rows:
-            output.text(
-                f"  {'ok  ' if row.ok else ('MISS' if row.needed else '-   ')} {row.name}: {row.found}"
-            )
-            if row.hint and not row.ok:
-                output.text(f"       -> {row.hint}")
-        output.result({"board": asdict(found), "needs": [asdict(row) for row in rows]})
-        return
-    listed = [boards.load(name) for name in boards.list_ids()]
-    output.text(f"{'id':24} {'RAM':>10} {'flash':>10}  {'runtimes':14} {'flashed by':11} {'state':28} name")
+    width = max(len(item.id) for item in listed)
+    output.text(f"{'id':{width}} {'RAM KiB':>7} {'flash KiB':>9}  {'runtimes':13} {'flashed by':10} state")
     for item in listed:
-        state = boards.verification(item)
+        runs_nowhere = item.emulator is not None and item.emulator.kind is boards.EmulatorKind.NONE
+        method = "-" if runs_nowhere else item.flash.method
         output.text(
-            f"{item.id:24} {_kib(item.memory.ram_bytes):>10} {_kib(item.memory.flash_bytes):>10}  "
-            f"{','.join(item.build.runtimes):14} {item.flash.method:11} {state:28} {item.name}"
+            f"{item.id:{width}} {_kib(item.memory.ram_bytes):>7} {_kib(item.memory.flash_bytes):>9}  "
+            f"{','.join(item.build.runtimes):13} {method:10} {boards.verification(item)}"
         )
     output.result(
         {
@@ -74,13 +68,64 @@ def command(output: Output, words: tuple[str, ...]) -> None:
     )
 
 
-def _kib(size: int) -> str:
-    return f"{size // 1024:,} KiB"
+def _show(output: Output, found: "Board", named: str) -> None:
+    from dataclasses import asdict
+
+    from edgekit import board as boards
+    from edgekit.cli._needs import lines, needs
+
+    for line in _tree(asdict(found), 0):
+        output.text(line)
+    output.text(f"{'verification':22} {boards.verification(found)}")
+    commands = _to_verify(found, named)
+    for label, words in zip(("verify it", ""), commands, strict=False):
+        output.text(f"{label:22} {words}")
+    rows = needs(found)
+    output.text("needs:")
+    for row in rows:
+        for line in lines(row):
+            output.text(line)
+    output.result({"board": asdict(found), "verify": commands, "needs": [asdict(row) for row in rows]})
 
 
-def _show(value: object) -> str:
+def _to_verify(board: "Board", named: str) -> list[str]:
+    """Return the commands by which the owner of a board verifies it; none for one that runs here."""
+    if board.emulator is not None:
+        return []
+    first = f"edgekit flash --board {named} --model MODEL"
+    if board.flash.method == "arduino":
+        first = "edgekit export MODEL --format arduino"
+    return [first, f"edgekit prove --board {named} --model MODEL --data DATA --port auto"]
+
+
+def _tree(fields: Mapping[str, object], depth: int) -> list[str]:
+    """Return a table of a board file line by line; a table in it is indented below its name."""
+    indent, width = "  " * depth, 22 - 2 * depth
+    found = []
+    for key, value in fields.items():
+        if isinstance(value, dict) and value:
+            found += [f"{indent}{key}:", *_tree(value, depth + 1)]
+        elif isinstance(value, tuple) and value and isinstance(value[0], dict):
+            found += [f"{indent}{key}:"]
+            for entry in value:
+                said = ", ".join(f"{name} {_value(name, inner)}" for name, inner in entry.items())
+                found.append(f"{indent}  {said}")
+        else:
+            found.append(f"{indent}{key:{width}} {_value(key, value)}")
+    return found
+
+
+def _value(key: str, value: object) -> str:
     if isinstance(value, tuple | list):
-        return ", ".join(map(_show, value)) or "-"
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_show(inner)}" for key, inner in value.items()) or "-"
-    return "-" if value in (None, "") else str(value)
+        return ", ".join(str(item) for item in value) or "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and (key in _IN_HEX or key.endswith(("address", "offset"))):
+        return f"{value:#x}"
+    return "-" if value in (None, "", {}) else str(value)
+
+
+def _kib(size: int) -> str:
+    from edgekit.board import NO_LIMIT
+
+    return "any" if size == NO_LIMIT else f"{size // 1024:,}"

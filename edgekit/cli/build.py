@@ -32,7 +32,7 @@ def command(
     opened = boards.load(board)
     folder = _options.firmware_folder(folder, opened.id)
     with output.status("building"):
-        image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
+        image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
     for part in layout.usage(image.sections, opened):
         share = part.used / part.available
         output.text(f"  {part.region:18} {part.used:>11,} of {part.available:>11,} B  {share:6.1%}")

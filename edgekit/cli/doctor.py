@@ -20,6 +20,8 @@ _EXTRAS = {
     "demo": ("sklearn", "run `edgekit demo`"),
 }
 
+_WIDTH = 26
+
 
 @make_command(short_help="Say what is installed, what is missing, and how to get it.")
 @click.option(
@@ -40,7 +42,7 @@ def command(output: Output, board: str | None) -> None:
 
     from edgekit import __version__, settings
     from edgekit import board as boards
-    from edgekit.cli._needs import needs
+    from edgekit.cli._needs import Need, lines, needs
     from edgekit.device import ports
     from edgekit.emulator import runs_on
 
@@ -48,10 +50,8 @@ def command(output: Output, board: str | None) -> None:
 
     def check(name: str, ok: bool, found: str, hint: str = "", needed: bool = False) -> None:
         checks.append({"name": name, "ok": ok, "needed": needed, "found": found, "hint": hint})
-        mark = "ok  " if ok else ("MISS" if needed else "-   ")
-        output.text(f"  {mark} {name:22} {found}")
-        if hint and not ok:
-            output.text(f"       {'':22} -> {hint}")
+        for line in lines(Need(name, ok, found, hint, needed), _WIDTH):
+            output.text(line)
 
     output.text(f"edgekit {__version__}")
     check("Python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")

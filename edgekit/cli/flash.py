@@ -1,5 +1,6 @@
 """`edgekit flash`: put the firmware on a board and check that it answers."""
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.firmware.image import FirmwareImage
     from edgekit.pipeline import Model
+
+_GENERATED = ("debug", "camera", "runtime", "kernels", "protocol", "mlperf_model", "mlperf_vendor")
+"""Parameters that say how a firmware is generated from a model."""
 
 
 @make_command(short_help="Generate, build and put the firmware on a board; check its answer.")
@@ -107,9 +111,9 @@ def command(
     if opened.emulator is not None:
         emulator.check_runnable(opened)
     folder = _options.firmware_folder(folder, opened.id)
-    if no_build and (debug or compiler or camera):
-        raise UsageError("--no-build takes the image as it is", "leave out --debug, --camera and --compiler")
-    loaded = _loaded(output, model, folder, debug or camera, stated)
+    if no_build:
+        _refuse("--no-build takes the image as it is", (*_GENERATED, "compiler", "sdk_dir"))
+    loaded = _loaded(output, model, folder, stated)
     if loaded is not None and not no_build:
         mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
         pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
@@ -117,7 +121,7 @@ def command(
         if no_build:
             image = build.load_image(folder)
         else:
-            image = build.build(folder, opened, compiler=compiler, sdk_dir=sdk_dir)
+            image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
     if uf2_only is not None:
         from edgekit.flash import uf2
 
@@ -130,12 +134,19 @@ def command(
     _greet(output, opened, image, flash.serial_port(opened, port), timeout_s, loaded)
 
 
-def _loaded(
-    output: Output, model: Path | None, folder: Path, debug: bool, stated: dict[str, Any]
-) -> "Model | None":
+def _refuse(why: str, parameters: Iterable[str], instead: str = "") -> None:
+    """Raise UsageError if one of the parameters, which would do nothing, stands on the command line."""
+    from edgekit.errors import UsageError
+
+    typed = _flash_file.typed()
+    given = ", ".join(typed[parameter] for parameter in parameters if parameter in typed)
+    if given:
+        raise UsageError(f"{why}: {given} would change nothing", f"leave out {given}{instead}")
+
+
+def _loaded(output: Output, model: Path | None, folder: Path, stated: dict[str, Any]) -> "Model | None":
     """Return the model that the firmware is made of, None where a project is built as it stands."""
     from edgekit import pipeline
-    from edgekit.errors import UsageError
 
     # The model of edgekit.toml may not be made yet; one that the user names must be there.
     if model is not None and (_options.is_named("model") or model.exists() or not folder.is_dir()):
@@ -143,10 +154,7 @@ def _loaded(
         loaded = pipeline.load_model(model, flags)
         _options.warn_if_implied(output, loaded, flags)
         return loaded
-    if debug or any(map(_options.is_named, stated)):
-        raise UsageError(
-            f"without a model '{folder}' is built as it stands", "give --model with --debug and other choices"
-        )
+    _refuse(f"without a model '{folder}' is built as it stands", (*_GENERATED, *stated), ", or give --model")
     return None
 
 

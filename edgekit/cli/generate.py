@@ -70,7 +70,10 @@ def command(
         output.text(
             f"in the board's external memory, as the internal one is too small: {', '.join(external)}"
         )
-    output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
+    if opened.flash.method == "arduino":
+        output.text("next: edgekit export MODEL --format arduino, which makes a library of the same files")
+    else:
+        output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
     output.result(
         {
             "board": opened.id,

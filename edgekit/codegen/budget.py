@@ -128,7 +128,7 @@ def estimate(generated: GeneratedModel | TflmModel, board: Board, *, camera: boo
         Part("stack", board.build.stack_reserve_bytes),
     )
     psram = board.build.facts.get("psram_bytes")
-    outside = psram if isinstance(psram, int) else 0
+    outside = psram if type(psram) is int and psram > 0 else 0
     if camera and board.emulator is not None:
         ram += (Part("camera", SYNTHETIC_PICTURE_BYTES),)
     if camera and outside:

@@ -22,8 +22,9 @@ from edgekit.graph import tflite
 from edgekit.graph.ir import Graph
 from edgekit.toml_table import FactValue
 
-_ACCELERATOR = re.compile(r"ethos-u(55|65|85)-\d{2,4}")
+_ACCELERATOR = re.compile(r"ethos-u(55-(32|64|128|256)|65-(256|512)|85-(128|256|512|1024|2048))")
 _SETTING = re.compile(r"[A-Za-z0-9_]{1,40}=[A-Za-z0-9_.+-]{1,40}")
+_CLOCK = re.compile(r"core_clock=[0-9.]*[1-9][0-9.]*(e[0-9]{1,2})?")
 _REFUSAL = re.compile(
     r"^Warning \(supported operators\) operator: ([A-Z0-9_]+), ofm: '(.*)'\nReason: (.*)$", re.MULTILINE
 )
@@ -91,7 +92,7 @@ def compile_model(model: bytes, source: Graph, board: Board) -> Compiled:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(model)
         (folder / "board.ini").write_text(settings, "ascii")
-        command = [sys.executable, "-m", "ethosu.vela", "model.tflite", "--output-dir", "out"]
+        command = [sys.executable, "-P", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out"]
         command += ["--accelerator-config", accelerator, "--config", "board.ini"]
         command += ["--system-config", "board", "--memory-mode", "board"]
         said = process.run(command, cwd=folder, timeout_s=_TIMEOUT_S)
@@ -135,6 +136,8 @@ def _facts(board: Board) -> tuple[str, str, int]:
     for section, key in (("System_Config", "vela_system"), ("Memory_Mode", "vela_memory")):
         lines = _settings(board, facts.get(key, ()), key)
         text += "\n".join((f"[{section}.board]", *lines, ""))
+    if not any(_CLOCK.fullmatch(line) for line in _settings(board, facts["vela_system"], "vela_system")):
+        raise _wrong(board, "vela_system", "settings with a clock among them, such as core_clock=400e6")
     return accelerator, text, limit
 
 

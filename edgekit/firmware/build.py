@@ -95,8 +95,10 @@ def load_image(project_dir: Path) -> FirmwareImage:
     Raises:
         ToolError: it was not built, or generated anew since.
     """
-    hint = f"run `edgekit build {project_dir}`"
     with locked(_checked(project_dir)):
+        found = manifest.read(project_dir)
+        assert found is not None
+        hint = f"run `edgekit build {project_dir} --board {found.board_id}`"
         try:
             image = FirmwareImage.load(project_dir)
         except FileNotFoundError as error:
@@ -123,7 +125,8 @@ def _project(project_dir: Path, board: Board) -> manifest.Manifest:
         raise ToolError(f"'{project_dir}' is not complete: its generation was interrupted", hint)
     if found.board_id != board.id:
         raise ToolError(
-            f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'", hint
+            f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'",
+            f"name its board with --board {found.board_id}, or {hint}",
         )
     return found
 

@@ -7,6 +7,7 @@ from edgekit import resources
 from edgekit.board import Board
 from edgekit.contract import Color, Contract
 from edgekit.errors import UsageError
+from edgekit.firmware import esp32s3
 
 SIZES = (("240X240", 240, 240), ("QVGA", 320, 240), ("VGA", 640, 480), ("SVGA", 800, 600))
 """What sensors of these boards deliver as RGB565: name of the size, width, height. The smallest first."""
@@ -36,10 +37,16 @@ def view(board: Board, agreed: Contract) -> View:
     """Choose the picture that a board's camera takes for a model: the smallest that holds its frame.
 
     Raises:
-        UsageError: the board has no camera, or the model takes no pixels or more than a picture has.
+        UsageError: the board has no camera or no memory for its pictures, or the model takes no pixels or
+            more than a picture has.
     """
     if (board.camera is None and board.emulator is None) or not folder(board).is_dir():
         raise UsageError(f"the board '{board.id}' has no camera that edgekit knows", "leave out --camera")
+    if esp32s3.wanted(board) and esp32s3.read(board).psram == "none":
+        raise UsageError(
+            f"the camera's driver keeps its pictures in PSRAM, and the board '{board.id}' has none",
+            "leave out --camera",
+        )
     if agreed.preprocess is None or agreed.table is None:
         raise UsageError(
             f"the model's input {list(agreed.input_shape)} is not an image, and a camera takes images",

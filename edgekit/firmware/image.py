@@ -12,11 +12,13 @@ from edgekit.errors import ToolError
 from edgekit.files import write_whole
 from edgekit.firmware.layout import Section
 from edgekit.firmware.manifest import is_safe
+from edgekit.toml_table import NAME as BOARD_ID
 
 RECORD = "image.json"
 SCHEMA = 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_PART_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -171,6 +173,8 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
             good = _DIGEST.fullmatch(str(found)) is not None
         if good and key == "path":
             good = _NAME.fullmatch(str(found)) is not None
+        if good and key == "board_id":
+            good = BOARD_ID.fullmatch(str(found)) is not None
         if not good:
             raise ToolError(f"'{path}': {key} is wrong", _HINT)
         values[key] = found
@@ -201,7 +205,13 @@ def _part(path: Path, entry: object) -> Part:
             "path": str(file),
             "size_bytes": int(size),
             "sha256": str(digest),
-        } if is_safe(file) and _DIGEST.fullmatch(digest) and offset >= 0 and size >= 0:
+        } if (
+            _PART_NAME.fullmatch(name)
+            and is_safe(file)
+            and _DIGEST.fullmatch(digest)
+            and offset >= 0
+            and size >= 0
+        ):
             return Part(name, offset, path.parent / file, size, digest)
     raise ToolError(f"'{path}': parts is wrong", _HINT)
 

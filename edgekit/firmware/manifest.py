@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgekit.errors import ToolError
+from edgekit.toml_table import NAME as BOARD_ID
 
 NAME = "edgekit.json"
 SCHEMA = 1
@@ -70,6 +71,8 @@ def read(folder: Path) -> Manifest | None:
     for key, kind in kinds.items():
         if type(fields.get(key)) is not kind:
             raise ToolError(f"'{path}': {key} is missing or wrong", _HINT)
+    if not BOARD_ID.fullmatch(fields["board"]):
+        raise ToolError(f"'{path}': board is no board's id", _HINT)
     for key in ("model_digest", "contract_digest"):
         if not _DIGEST.fullmatch(fields[key]):
             raise ToolError(f"'{path}': {key} is not a SHA-256", _HINT)

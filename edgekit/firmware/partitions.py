@@ -32,24 +32,22 @@ class Partition:
     size: int
 
 
-def wanted(board: Board) -> bool:
-    """Whether the board's flash has a partition table: its facts say how large the chip is."""
-    return "flash_chip_bytes" in board.build.facts
-
-
-def table(model: "GeneratedModel | TflmModel", board: Board) -> tuple[Partition, ...]:
+def table(model: "GeneratedModel | TflmModel", board: Board, chip: int) -> tuple[Partition, ...]:
     """Return the partitions, by offset: settings of the SDK, and the application with the model inside.
 
     The application gets what weights and steps need and an allowance for the rest, and a quarter more, so
     that the next model of about the same size needs no other table.
 
+    Args:
+        model: decides the application's size.
+        board: how large the application may be, at the most.
+        chip: the size of the whole flash, in bytes.
+
     Raises:
         DoesNotFitError: the application would be larger than the board's file allows.
     """
-    chip = board.build.facts["flash_chip_bytes"]
-    assert isinstance(chip, int)
     needed = SDK_BYTES + model.weight_bytes + model.table_bytes + _STEP_BYTES * len(model.steps)
-    available = min(board.memory.flash_bytes, chip - _FIRST) // _UNIT * _UNIT
+    available = max(0, min(board.memory.flash_bytes, chip - _FIRST)) // _UNIT * _UNIT
     size = -(-(needed + needed // 4) // _UNIT) * _UNIT
     if needed > available:
         raise DoesNotFitError(

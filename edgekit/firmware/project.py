@@ -13,14 +13,13 @@ from edgekit.board import Board, Runtime
 from edgekit.errors import OutputError, ProjectError, ToolError, UsageError
 from edgekit.files import locked, write_whole
 from edgekit.firmware import camera as board_camera
-from edgekit.firmware import manifest, mlperf_tiny, partitions
+from edgekit.firmware import esp32s3, manifest, mlperf_tiny, partitions
 
 if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.generator import GeneratedModel
     from edgekit.codegen.tflm import TflmModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
-_C_SUFFIXES = (".c", ".h")
 
 
 class Protocol(StrEnum):
@@ -68,7 +67,9 @@ def assemble(
         UsageError: a debug build for a protocol that has no packet for the checksums, or for TensorFlow Lite
             Micro, which does not keep every operator's output; or a camera for a board, a model or a
             protocol without.
-        ProjectError: the board names no kernel folder that has a kernel the model needs.
+        ProjectError: the board names no kernel folder that has a kernel the model needs, or its facts are
+            not those of its template.
+        DoesNotFitError: the model is larger than a partition of the board's flash can be.
     """
     protocol = Protocol.EDGEKIT if mlperf is None else Protocol.MLPERF_TINY
     if debug and board.build.runtime is Runtime.TFLM:
@@ -101,7 +102,9 @@ def assemble(
         files |= _tree(board_camera.folder(board), "")
     context = _context(board, debug, model, mlperf, files)
     context |= {"camera": view, "external": tuple(external), "kernel_folders": sorted(set(kernels.values()))}
-    context |= {"partitions": partitions.table(model, board) if partitions.wanted(board) else ()}
+    if esp32s3.wanted(board):
+        facts = esp32s3.read(board)
+        context |= {"esp32s3": facts, "partitions": partitions.table(model, board, facts.flash_bytes)}
     files = _render(files, context)
     for name in files:
         if not manifest.is_safe(name) or name == manifest.NAME:

@@ -10,6 +10,8 @@ from edgekit.firmware.image import FlashSettings
 LARGEST_FLASH = 128 << 20
 """In bytes; esptool knows no larger one."""
 
+SECTOR_BYTES = 4096
+"""In bytes: flash is erased in such pieces."""
 _BAUD = 460800
 """Ports that are USB all the way ignore it; the usual bridges manage it."""
 
@@ -66,4 +68,9 @@ def read(board: Board) -> Facts:
         raise ProjectError(f"'{board.path}': the flash method 'esptool' takes no fact '{min(found)}'")
     if FlashSettings(chip=facts.chip).wrong_field() or not facts.chip:
         raise ProjectError(f"'{board.path}': flash.facts.chip is wrong; it must be a chip such as esp32s3")
+    if (facts.model_offset == 0) != (facts.model_bytes == 0) or facts.model_offset % SECTOR_BYTES:
+        raise ProjectError(
+            f"'{board.path}': flash.facts.model_offset is wrong; it must be a multiple of {SECTOR_BYTES}, "
+            "and stand together with model_bytes"
+        )
     return facts

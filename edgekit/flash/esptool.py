@@ -11,7 +11,7 @@ import importlib.metadata
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edgekit import process
@@ -28,12 +28,11 @@ from edgekit.errors import (
 )
 from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
-from edgekit.flash._esptool_facts import LARGEST_FLASH, Facts, read
+from edgekit.flash._esptool_facts import LARGEST_FLASH, SECTOR_BYTES, Facts, read
 from edgekit.flash._esptool_log import Log, Region
 
 HOW_TO_GET = 'pip install "esptool>=5.1,<6"'
 
-_SECTOR_BYTES = 4096
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
 _CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
@@ -53,6 +52,13 @@ def installed() -> str:
         return ""
 
 
+def is_known(version: str) -> bool:
+    """Return whether this is a version whose options and words are known: 5.1 or a later 5."""
+    major, _, rest = version.partition(".")
+    minor = rest.partition(".")[0]
+    return major == "5" and minor.isdecimal() and int(minor) >= 1
+
+
 def default_port() -> str | None:
     """Return the port that esptool's own environment variable names."""
     return os.environ.get("ESPTOOL_PORT") or None
@@ -64,7 +70,7 @@ def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progre
     Raises:
         UsageError: ESPTOOL_BAUD is no speed.
         ProjectError: the board's flash.facts are wrong.
-        ToolError: esptool is missing or not of version 5.
+        ToolError: esptool is missing or not of version 5.1 to 5.x.
         PortError: the port is absent, busy, not permitted, or there are several.
         FlashError: writing failed; the message says what state the board is in.
     """
@@ -157,7 +163,7 @@ def restart(board: Board, port: str | None) -> bool:
     )
     words = (*command, "--connect-attempts", "1", "read-mac")
     try:
-        return process.stream(words, lambda _: None, env=_environment(), silence_s=_SILENCE_S) == 0
+        return _run(words, lambda _: None, _SILENCE_S) == 0
     except process.SilentToolError:
         return False
 
@@ -174,7 +180,7 @@ def _write(
     if settings.chip and settings.chip != facts.chip:
         raise ToolError(f"the image is for an {settings.chip}, but '{board.id}' has an {facts.chip}")
     for part in parts:
-        if part.offset % _SECTOR_BYTES:
+        if part.offset % SECTOR_BYTES:
             raise ToolError(f"'{part.path}' is to go to {part.offset:#x}, which is within a sector of flash")
     log = Log([Region(part.name, part.offset, part.size_bytes) for part in parts], progress, unfinished)
     place = _find(board, port, facts)
@@ -187,7 +193,7 @@ def _write(
         open_port(place, board.serial).close()
     silence_s = _SILENCE_S + _SILENCE_S_PER_MB * max(part.size_bytes for part in parts) / 1e6
     try:
-        code = process.stream(command, log.feed, env=_environment(), silence_s=silence_s)
+        code = _run(command, log.feed, silence_s)
     except process.SilentToolError as error:
         raise FlashError(
             f"esptool said nothing for {silence_s:g} s and was stopped; {log.state()}",
@@ -201,19 +207,33 @@ def _write(
 
 def _command(facts: Facts, place: str, settings: FlashSettings) -> list[str]:
     version = installed()
-    if not version.startswith("5."):
-        said = f"is of version {version}, and edgekit runs version 5" if version else "is not installed"
+    if not is_known(version):
+        said = f"is of version {version}, and edgekit runs 5.1 to 5.x" if version else "is not installed"
         raise ToolError(f"esptool {said}", HOW_TO_GET)
     # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
+    if sys.platform != "win32" and "://" not in place:
+        place = str(Path(place).absolute())
     command = [sys.executable, "-P", "-m", "esptool", "--chip", facts.chip, "--port", place]
     command += ["--baud", str(facts.speed()), "--before", settings.before, "--after", settings.after]
     return command if settings.stub else [*command, "--no-stub"]
+
+
+def _run(command: Sequence[str], on_line: Callable[[str], None], silence_s: float) -> int:
+    """Run esptool in an empty folder, and return its exit code. Raises as `process.stream`.
+
+    In the user's folder it would obey an esptool.cfg, setup.cfg or tox.ini that lies there, whoever wrote it;
+    esptool before its use of esp-pylib runs what such a file gives as a reset sequence as Python.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        return process.stream(command, on_line, cwd=Path(folder), env=_environment(), silence_s=silence_s)
 
 
 def _environment() -> dict[str, str]:
     """Return an environment in which esptool writes plain, unwrapped lines, each as soon as it has one."""
     plain = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1", "COLUMNS": "1000"}
     kept = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    if named := kept.get("ESPTOOL_CFGFILE"):
+        kept["ESPTOOL_CFGFILE"] = str(Path(named).absolute())
     return {**kept, **plain, "TERM": "dumb"}
 
 

@@ -40,7 +40,7 @@ def _read(board: Board) -> Facts:
         *("drive_labels", "info_board_ids", "info_other_board_ids", "family", "firmware_address"),
         *("firmware_max_bytes", "model_address", "model_slots", "model_slot_bytes", "model_header"),
     )
-    return Facts(
+    facts = Facts(
         _drive.Expected(
             board.id,
             table.texts("drive_labels", _LABEL, "labels of up to 11 letters and digits", least=1),
@@ -55,6 +55,13 @@ def _read(board: Board) -> Facts:
         model_slot_bytes=table.integer("model_slot_bytes", 1, 1 << 28),
         model_header=table.choice("model_header", HEADERS),
     )
+    for key, size in (
+        ("firmware_address", facts.firmware_max_bytes),
+        ("model_address", facts.model_slots * facts.model_slot_bytes),
+    ):
+        if table.integer(key, 0, _WORD) + size > _WORD + 1:
+            raise table.wrong(key, f"an address with {size:,} bytes behind it in the 32 bits of UF2")
+    return facts
 
 
 def firmware_file(image: FirmwareImage, board: Board) -> bytes:

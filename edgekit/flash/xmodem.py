@@ -171,9 +171,7 @@ def _send(
     on_note: Note,
 ) -> None:
     check(files, facts, board)
-    path = (
-        choose(list_ports(), board.serial.usb_ids, lambda _: False) if port in (None, "auto") else str(port)
-    )
+    path = choose(list_ports(), board.serial.usb_ids) if port in (None, "auto") else str(port)
     transport = open_port(path, replace(board.serial, baud=facts.baud))
     try:
         send_files(transport, files, facts, board, progress, on_note)

@@ -212,6 +212,7 @@ def test_a_board_with_another_firmware(watch: Callable) -> None:
         (["--fps", "3"], "--fps is not for"),
         (["--confusion"], "--confusion is not for"),
         (["--performance", "3"], "--performance is not for"),
+        (["--frame-every", "2"], "--frame-every is not for"),
         (["--mean", "0.5"], "the firmware prepares the frames itself"),
         (["--threshold", "0"], "threshold"),
         (["--threshold", "101"], "threshold"),
@@ -228,6 +229,13 @@ def test_options_of_sscma_alone(cli: Callable, arguments: list[str]) -> None:
     done = cli("monitor", "--board", "host", "--source", "camera:0", *arguments)
     assert done.code == 2
     assert "needs --protocol sscma" in done.err
+
+
+@pytest.mark.parametrize("board", ["grove_vision_ai", "sensecap_a1101"])
+def test_a_board_whose_firmware_has_no_serial_line(cli: Callable, board: str) -> None:
+    done = cli("monitor", "--board", board, "--protocol", "sscma")
+    assert done.code == 2
+    assert "over I2C and WebUSB only" in done.err
 
 
 def test_a_virtual_board(cli: Callable) -> None:

@@ -137,3 +137,47 @@ def test_a_model_by_xmodem(cli: Run, model: Path) -> None:
     assert "press the board's RESET button" in error
     assert "next: edgekit monitor --board grove_vision_ai_v2 --protocol sscma" in said
     assert bootloader.flash[0x400000].startswith(model.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--runtime", "tflm"),
+        ("--kernels", "ref"),
+        ("--protocol", "mlperf_tiny"),
+        ("--mlperf-model", "ic01"),
+        ("--mlperf-vendor", "me"),
+        ("--camera",),
+        ("--debug",),
+    ],
+    ids=" ".join,
+)
+def test_choices_that_would_change_nothing_are_refused(
+    cli: Run, given: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    for arguments, hint in (((), "or give --model"), (("--no-build",), "leave out")):
+        code, said, _ = cli("--board", "xiao_esp32s3_sense", *arguments, *given, "out", "--json")
+        error = json.loads(said)["error"]
+        assert (code, error["id"]) == (2, "usage")
+        assert f"{given[0]} would change nothing" in error["message"]
+        assert hint in error["hint"]
+
+
+def test_an_image_as_it_is_needs_no_compiler_and_no_sdk(cli: Run, tmp_path: Path) -> None:
+    for given in (("--compiler", "gcc"), ("--sdk", tmp_path)):
+        code, said, _ = cli("--board", "xiao_esp32s3", "--no-build", *given, "out", "--json")
+        assert code == 2
+        assert given[0] in json.loads(said)["error"]["hint"]
+
+
+def test_an_sdk_in_the_environment_is_for_boards_that_have_one(
+    cli: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_SDK", str(tmp_path))
+    assert cli("--board", "host", "--model", model)[0] == 0
+    code, said, _ = cli("--board", "host", "--model", model, "--sdk", tmp_path, "--json")
+    assert (code, json.loads(said)["error"]["hint"]) == (2, "leave out --sdk")
+    code, said, _ = cli("--board", "xiao_esp32s3", "--model", model, "--json")
+    assert code == 7
+    assert "which --sdk or EDGEKIT_SDK names, is no ESP-IDF" in json.loads(said)["error"]["message"]

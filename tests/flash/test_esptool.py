@@ -372,6 +372,9 @@ def test_a_speed_that_is_none(built: Make, xiao: Board, monkeypatch: pytest.Monk
         ({"chip": ""}, "must be a chip such as esp32s3"),
         ({"chip": "esp32s3", "baud": True}, "flash.facts.baud is wrong; it must be an integer in 1200"),
         ({"chip": "esp32s3", "model_offset": -1}, "flash.facts.model_offset is wrong"),
+        ({"chip": "esp32s3", "model_offset": 0x400001, "model_bytes": 4096}, "a multiple of 4096"),
+        ({"chip": "esp32s3", "model_offset": 0x400000}, "stand together with model_bytes"),
+        ({"chip": "esp32s3", "model_bytes": 4096}, "stand together with model_bytes"),
         ({"chip": "esp32s3", "speed": 3}, "takes no fact 'speed'"),
     ],
 )
@@ -390,7 +393,7 @@ def test_a_chip_that_waits_is_restarted_by_its_watchdog(built: Make, xiao: Board
         assert not flash.restart(xiao, board.port)
 
 
-@pytest.mark.parametrize("version", [None, "4.8.1"])
+@pytest.mark.parametrize("version", [None, "4.8.1", "5.0.2", "6.0", "5", "5.x"])
 def test_an_esptool_that_is_missing_or_old(
     built: Make, xiao: Board, monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
@@ -415,6 +418,31 @@ def test_a_file_of_the_same_name_in_the_users_folder_is_not_run(
     with RomLoader() as board:
         flash.flash(made.image, xiao, board.port)
     expect(board, made.contents)
+
+
+@pytest.mark.parametrize("name", ["esptool.cfg", "setup.cfg", "tox.ini"])
+def test_a_configuration_in_the_users_folder_is_not_obeyed(
+    built: Make, xiao: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("ESPTOOL_CFGFILE")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    # esptool takes the first of these that it finds; this one lets it give up before it begins.
+    (tmp_path / name).write_text("[esptool]\ncustom_reset_sequence = nonsense\nopen_port_attempts = x\n")
+    monkeypatch.chdir(tmp_path)
+    made = built()
+    with RomLoader() as board:
+        flash.flash(made.image, xiao, board.port)
+    expect(board, made.contents)
+
+
+def test_a_configuration_that_the_user_names_is_obeyed(
+    built: Make, xiao: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.cfg").write_text("[esptool]\ncustom_reset_sequence = nonsense\n")
+    monkeypatch.setenv("ESPTOOL_CFGFILE", "mine.cfg")
+    monkeypatch.chdir(tmp_path)
+    with RomLoader() as board, pytest.raises(FlashError, match=r"nonsense|reset sequence"):
+        flash.flash(built().image, xiao, board.port)
 
 
 def test_words_that_are_not_known_are_shown(xiao: Board) -> None:

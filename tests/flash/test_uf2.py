@@ -317,6 +317,8 @@ def test_a_port_is_the_serial_line_or_the_drive(port: str | None, serial: str | 
     [
         ("drive_labels", (), "at least 1"),
         ("family", -1, "flash.facts.family"),
+        ("firmware_address", 0xFFFF_FF00, "flash.facts.firmware_address"),
+        ("model_address", 0xFFD0_0000, "4,194,304 bytes behind it"),
         ("model_header", "none", "one of groveai, sensecapai"),
         ("label", "X", "unknown key 'flash.facts.label'"),
     ],

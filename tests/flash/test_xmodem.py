@@ -11,6 +11,7 @@ from flash.we2_bootloader import MENU, READY, Bootloader, Faults, Line
 
 from edgekit import board as boards
 from edgekit import flash
+from edgekit.device import ports
 from edgekit.errors import DoesNotFitError, FlashError, PortError, ProjectError, UsageError
 from edgekit.flash import xmodem
 from edgekit.flash._hearing import Listener
@@ -329,3 +330,12 @@ def test_a_port_that_is_pulled_out(tmp_path: Path) -> None:
         pytest.raises(FlashError, match=r"the firmware \(3,000 B at 0x0\): broken"),
     ):
         flash.flash(image, V2, path, on_note=lambda _: press())
+
+
+def test_of_several_ports_the_user_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tuple(ports.Port(f"/dev/ttyACM{i}", "CH343", "1a86:55d3") for i in range(2))
+    monkeypatch.setattr(xmodem, "list_ports", lambda: found)
+    # A boot loader cannot be asked who it is.
+    with pytest.raises(PortError, match=r"^several ports match: /dev/ttyACM0 .*/dev/ttyACM1") as caught:
+        flash.flash_model(b"model", V2)
+    assert "--port" in caught.value.hint

@@ -9,9 +9,13 @@ import esp32s3
 import pytest
 
 from edgekit import board as boards
+from edgekit import contract
 from edgekit.codegen import budget
-from edgekit.errors import DoesNotFitError, UsageError
-from edgekit.firmware import layout, mlperf_tiny, partitions
+from edgekit.codegen.generator import generate
+from edgekit.errors import DoesNotFitError, ProjectError, UsageError
+from edgekit.firmware import esp32s3 as facts_of
+from edgekit.firmware import layout, mlperf_tiny, partitions, project
+from edgekit.firmware.sdk import esp_idf
 
 KNOWN = frozenset((esp32s3.DECLARATIONS / "kconfig_names.txt").read_text("utf-8").splitlines()[1:])
 VARIANTS = [(name, False) for name in esp32s3.IDS] + [(name, True) for name in esp32s3.WITH_CAMERA]
@@ -44,11 +48,12 @@ def test_public_models_fit_inside(model: str, anchor: Callable[[str], Path], tmp
     sections = esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
     used = {part.region: part.used for part in layout.usage(sections, board)}
     assert used["dram"] <= board.memory.ram_bytes
-    app = next(part for part in partitions.table(esp32s3.generated_of(data)[1], board) if part.kind == "app")
+    table = partitions.table(esp32s3.generated_of(data)[1], board, 8 << 20)
+    app = next(part for part in table if part.kind == "app")
     assert used["flash_code"] + used["flash_data"] + 512 * 1024 <= app.size
 
 
-@pytest.mark.parametrize("inside", [280_000, 30_000])
+@pytest.mark.parametrize("inside", [240_000, 30_000])
 def test_the_mlperf_protocol_compiles_too(inside: int, tmp_path: Path) -> None:
     board = esp32s3.small_inside("xiao_esp32s3", inside)
     identity = mlperf_tiny.Identity("ic01", "edgekit")
@@ -133,10 +138,10 @@ def test_partitions_follow_from_the_model_and_end_inside_the_flash(name: str, tm
     assert end <= chip
     small = esp32s3.generated_of()[1]
     large = replace(small, weight_bytes=3_000_000)
-    sizes = [partitions.table(model, board)[-1].size for model in (small, large)]
+    sizes = [partitions.table(model, board, chip)[-1].size for model in (small, large)]
     assert sizes[1] >= sizes[0] + 3_000_000
     with pytest.raises(DoesNotFitError, match="partition"):
-        partitions.table(replace(small, weight_bytes=board.memory.flash_bytes), board)
+        partitions.table(replace(small, weight_bytes=board.memory.flash_bytes), board, chip)
 
 
 def test_components_are_pinned(tmp_path: Path) -> None:
@@ -150,6 +155,76 @@ def test_components_are_pinned(tmp_path: Path) -> None:
     for line in with_camera.splitlines()[2:]:
         assert re.fullmatch(r'  [a-z0-9/-]+: ">=[0-9.]+,<[0-9.]+"', line), line
     assert "espressif/esp32-camera" in with_camera
+
+
+def test_the_versions_of_components_are_those_of_the_board_file() -> None:
+    board = boards.load("xiao_esp32s3")
+    facts = dict(board.build.facts) | {"esp_nn": ">=1.2.6", "tflm_library": "esp-tflite-micro 1.3.4"}
+    other = replace(board, build=replace(board.build, facts=facts))
+    graph, model = esp32s3.generated_of()
+    esp_nn = boards.choose(other, kernels="esp_nn")
+    fast = generate(graph, contract.of(graph), folders=esp_nn.build.kernels)
+    text = project.assemble(fast, esp_nn).files["main/idf_component.yml"].decode()
+    assert '  espressif/esp-nn: ">=1.2.6"' in text.splitlines()
+    plain = project.assemble(model, other).files["main/idf_component.yml"].decode()
+    assert "esp-nn" not in plain  # only where a kernel calls it
+    assert facts_of.read(other).esp_nn == ">=1.2.6"
+    assert facts_of.read(other).tflite_micro == ">=1.3.4,<1.4.0"
+    assert facts_of.read(board).tflite_micro == ">=1.4.0,<1.5.0"
+
+
+def test_the_range_of_esp_idf_is_the_one_that_build_takes(tmp_path: Path) -> None:
+    text = esp32s3.write(boards.load("xiao_esp32s3"), tmp_path).files["main/idf_component.yml"].decode()
+    oldest, too_new = (".".join(map(str, limit)) for limit in (esp_idf.OLDEST, esp_idf.TOO_NEW))
+    assert f'  idf: ">={oldest},<{too_new}"' in text
+
+
+WRONG_FACTS = {
+    "text for a size": ({"flash_chip_bytes": "8MB"}, "flash_chip_bytes is '8MB'"),
+    "true for a size": ({"flash_chip_bytes": True}, "flash_chip_bytes is 'True'"),
+    "a chip that is not sold": ({"flash_chip_bytes": 5_000_000}, "1, 2, 4, 8, 16, 32, 64, 128 MiB"),
+    "negative": ({"flash_chip_bytes": -8 << 20}, "flash_chip_bytes is"),
+    "mode": ({"flash_mode": "qio\nCONFIG_X=y"}, "flash_mode is"),
+    "psram": ({"psram": "octl"}, "psram is 'octl'; it must be one of none, octal, quad"),
+    "a list": ({"psram": ("octal",)}, "psram is"),
+    "psram without a size": ({"psram_bytes": 0}, "psram_bytes is '0'"),
+    "a size without psram": ({"psram": "none"}, "psram_bytes is"),
+    "size as text": ({"psram_bytes": "8"}, "psram_bytes is '8'"),
+    "out of the quotes": ({"esp_nn": '"\n  evil/evil: "*'}, "esp_nn is"),
+    "another library": ({"tflm_library": "tflmtag2412_u55tag2411"}, "a release of esp-tflite-micro"),
+    "misspelt": ({"psrma": "octal"}, "unknown key 'build.facts.psrma'"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_FACTS)
+def test_wrong_facts_are_named_before_a_template_sees_them(case: str) -> None:
+    facts, message = WRONG_FACTS[case]
+    board = boards.load("xiao_esp32s3")
+    board = replace(board, build=replace(board.build, facts=dict(board.build.facts) | facts))
+    graph, model = esp32s3.generated_of()
+    budget.check(model, graph, board)
+    with pytest.raises(ProjectError) as caught:
+        project.assemble(model, board)
+    assert message in caught.value.message
+    assert "xiao_esp32s3.toml" in caught.value.message
+
+
+def test_a_camera_needs_psram() -> None:
+    board = boards.load("xiao_esp32s3_sense")
+    facts = dict(board.build.facts) | {"psram": "none", "psram_bytes": 0}
+    board = replace(board, build=replace(board.build, facts=facts))
+    model = esp32s3.generated_of()[1]
+    assert "main/camera.c" not in project.assemble(model, board).files
+    with pytest.raises(UsageError, match="keeps its pictures in PSRAM"):
+        project.assemble(model, board, camera=True)
+
+
+def test_a_missing_fact_is_named() -> None:
+    board = boards.load("xiao_esp32s3")
+    for name in ("flash_chip_bytes", "flash_mode", "psram", "psram_bytes", "esp_nn"):
+        facts = {key: value for key, value in board.build.facts.items() if key != name}
+        with pytest.raises(ProjectError, match=f"build.facts.{name} is missing"):
+            facts_of.read(replace(board, build=replace(board.build, facts=facts)))
 
 
 def test_every_source_is_compiled_and_every_header_found(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_versions_that_were_not_tested_are_refused(
     said = rf"ESP-IDF {version}; edgekit knows versions from 5\.1 on, before 7\.0"
     with pytest.raises(ToolError, match=rf"no ESP-IDF was found.*{said}"):
         esp_idf.find(None)
-    with pytest.raises(ToolError, match=rf"--sdk names, is {said}"):
+    with pytest.raises(ToolError, match=rf"--sdk or EDGEKIT_SDK names, is {said}"):
         esp_idf.find(idf)
     monkeypatch.setenv("IDF_PATH", str(idf))
     with pytest.raises(ToolError, match=rf"IDF_PATH names, is {said}"):
@@ -148,11 +148,11 @@ def test_what_is_named_wins_over_what_is_found(make_idf: MakeIdf, monkeypatch: p
     assert esp_idf.find(None).path == new
     monkeypatch.setenv("IDF_PATH", str(old))
     assert (esp_idf.find(None).path, esp_idf.find(None).source) == (old, "IDF_PATH")
-    assert (esp_idf.find(new).path, esp_idf.find(new).source) == (new, "--sdk")
+    assert (esp_idf.find(new).path, esp_idf.find(new).source) == (new, "--sdk or EDGEKIT_SDK")
 
 
 def test_a_folder_that_is_no_esp_idf(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="which --sdk names, is no ESP-IDF"):
+    with pytest.raises(ToolError, match="which --sdk or EDGEKIT_SDK names, is no ESP-IDF"):
         esp_idf.find(tmp_path)
     (tmp_path / "tools" / "cmake").mkdir(parents=True)
     (tmp_path / "tools" / "idf.py").touch()

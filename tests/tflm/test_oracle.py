@@ -10,7 +10,7 @@ import small_models
 import tflm_models
 from numpy.typing import NDArray
 
-from edgekit import board, pipeline, proof
+from edgekit import board, pipeline, proof, tflite_micro
 from edgekit.errors import ModelError, ProofError, UsageError
 from edgekit.firmware import build
 from edgekit.graph import tflite
@@ -60,6 +60,15 @@ def test_frames_of_another_shape_are_refused() -> None:
     data = tflm_models.dense()
     with pytest.raises(UsageError, match=r"frames are int8 \[3\], the model takes int8 \[64\]"):
         TfliteMicro(data, tflite.parse(data)).run(np.zeros((1, 3), np.int8))
+
+
+def test_files_in_the_users_folder_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("numpy", "tflite_micro", "platform"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('this is not it')")
+    monkeypatch.chdir(tmp_path)
+    data = tflm_models.dense(seed=4)
+    tflite_micro._tried.cache_clear()
+    assert tflite_micro.measure(data, tflite.parse(data)).total > 0
 
 
 def test_a_model_that_cannot_run_is_an_error_and_no_crash() -> None:

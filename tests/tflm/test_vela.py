@@ -101,6 +101,9 @@ def test_a_model_larger_than_the_boards_flash_is_refused(tmp_path: Path) -> None
     [
         ("npu", "ethos-u55"),
         ("npu", 55),
+        ("npu", "ethos-u55-512"),
+        ("vela_system", ("axi0_port=Sram",)),
+        ("vela_system", ("core_clock=0",)),
         ("vela_system", ("core_clock=400e6\n[Memory_Mode.x]",)),
         ("vela_system", ("core_clock",)),
         ("vela_memory", ()),

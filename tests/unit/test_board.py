@@ -175,6 +175,10 @@ WRONG = {
     "compiler is a path": ('"gcc"', '"/tmp/evil"', "build.compilers", ""),
     "no compiler": ('["cc", "gcc", "clang", "ziglang"]', "[]", "at least 1", ""),
     "flag with a shell": ('["-O3"]', '["-O3 $(touch x)"]', "build.cflags", ""),
+    "flag that runs a program": ('["-O3"]', '["-wrapper", "touch,x"]', "build.cflags", ""),
+    "flag that loads a plugin": ('["-O3"]', '["-fplugin=/tmp/x.so"]', "none that runs another program", ""),
+    "flag that reads flags": ('["-O3"]', '["@/tmp/flags"]', "build.cflags", ""),
+    "specs by a path": ('["-O3"]', '["--specs=/tmp/x.specs"]', "build.cflags", ""),
     "flag with a newline": ('["-O3"]', '["-O3\\nall:"]', "build.cflags", ""),
     "name with a newline": ('name = "This computer"', 'name = "a\\nb"', "one line of text", ""),
     "section is a value": ('[ticks]\nunit = "microseconds"\nexact = false', "", "ticks is missing", ""),
@@ -204,6 +208,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, case: str) -> None:
         ('[[memory.region]]\nname = "dram"', '[memory.region]\nname = "dram"', "not valid TOML|array"),
         ("stub = true", "stub = 1.5", "flash.facts.stub"),
         ('chip = "esp32s3"', "chip = {}", "flash.facts.chip"),
+        ("[ticks]", '[camera]\nsensor = "X"\nxclk_hz = 1\npins = {d9 = 1}\n[ticks]', "key 'camera.pins.d9'"),
+        ("[ticks]", '[camera]\nsensor = "X"\nxclk_hz = 1\npins = {d0 = 1}\n[ticks]', "camera.pins.pwdn is"),
     ],
 )
 def test_what_is_wrong_in_the_longer_form_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -248,6 +254,8 @@ def test_a_board_is_used_with_another_of_its_runtimes() -> None:
         board.choose(board.load("host"), runtime="tflm")
     with pytest.raises(UsageError, match="no kernels 'fast'"):
         board.choose(xiao, kernels="fast")
+    with pytest.raises(UsageError, match="tflm has its own"):
+        board.choose(xiao, runtime="tflm", kernels="esp_nn")
 
 
 def test_only_what_ran_counts_as_verified(tmp_path: Path) -> None:

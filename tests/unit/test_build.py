@@ -130,8 +130,9 @@ def test_a_source_that_does_not_compile_is_shown_and_leaves_no_image(tmp_path: P
     with pytest.raises(ToolError, match="'gcc' failed(.|\n)*main.c(.|\n)*nonsense") as caught:  # noqa: RUF043
         building.build(folder, HOST, compiler="gcc")
     assert "-c main.c" in caught.value.hint
-    with pytest.raises(ToolError, match="has not been built"):
+    with pytest.raises(ToolError, match="has not been built") as caught:
         building.load_image(folder)
+    assert caught.value.hint == f"run `edgekit build {folder} --board host`"
     (folder / "main.c").write_text(good)
     building.build(folder, HOST, compiler="gcc")
 
@@ -237,6 +238,8 @@ def test_an_image_of_an_earlier_generation_is_refused(tmp_path: Path) -> None:
         {"sha256": "0"},
         {"debug": 1},
         {"size_bytes": "1"},
+        {"board_id": "host\x1b[2J"},
+        {"parts": [{"name": "\x1b[2J", "offset": 0, "path": "a", "size_bytes": 1, "sha256": "0" * 64}]},
     ],
     ids=str,
 )

@@ -46,13 +46,13 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
 
 
 def describe(board: Board) -> str:
-    """Say in a few words which SDK the board would be built with.
+    """Say in a few words which SDK the board would be built with; empty where it must be named.
 
     Raises:
         ToolError: there is none, or one of a version that was not tested.
     """
     module = _module(board)
-    return str(module.describe()) if hasattr(module, "describe") else "named with --sdk"
+    return str(module.describe()) if hasattr(module, "describe") else ""
 
 
 def _module(board: Board) -> ModuleType:

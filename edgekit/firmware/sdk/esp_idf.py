@@ -57,7 +57,7 @@ class EspIdf:
     path: Path
     version: tuple[int, int, int]
     source: str
-    """What led to it: `--sdk`, `IDF_PATH` or `the usual places`."""
+    """What led to it: `--sdk or EDGEKIT_SDK`, `IDF_PATH` or `the usual places`."""
 
     @property
     def text(self) -> str:
@@ -74,7 +74,7 @@ def find(sdk: Path | None) -> EspIdf:
     Raises:
         ToolError: there is none, or one of a version outside the tested range.
     """
-    for named, source in ((sdk, "--sdk"), (os.environ.get("IDF_PATH"), "IDF_PATH")):
+    for named, source in ((sdk, "--sdk or EDGEKIT_SDK"), (os.environ.get("IDF_PATH"), "IDF_PATH")):
         if named:
             path = Path(named).absolute()
             version = _version(path)
