@@ -128,7 +128,7 @@ def test_boards_use_it_only_when_asked(name: str) -> None:
     found = board.load(name)
     assert found.build.kernels == (PORTABLE,)
     assert found.build.optional_kernels == ("esp_nn",)
-    assert found.build.facts["esp_nn"] == ">=1.1.2,<1.2"
+    assert found.build.facts["esp_nn"] == ">=1.1.2,<1.2.0"
     assert board.choose(found, kernels="esp_nn").build.kernels == ("esp_nn", PORTABLE)
 
 
