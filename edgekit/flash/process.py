@@ -24,7 +24,8 @@ def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progre
     """
     if port is not None:
         raise UsageError(
-            f"the board '{board.id}' is a virtual one and has no port '{port}'", "leave out --port"
+            f"the board '{board.id}' is a virtual one and has no port '{port}'",
+            "leave out --port; EDGEKIT_PORT and board.port of edgekit.toml name one, too",
         )
     if board.flash.facts:
         raise UsageError(f"'{board.path}': the flash method 'process' takes no facts")
