@@ -164,6 +164,10 @@ def plain(kind: str, source: tuple[int, ...], target: tuple[int, ...], **options
     return build(kind, [Value(source, **ACT), *extra], [Value(target, **out)], options)
 
 
+def ints(*values: int) -> Value:
+    return Value((len(values),), "int32", data=np.array(values))
+
+
 POOL = {"padding": "VALID", "stride_h": 1, "stride_w": 1, "filter_height": 2, "filter_width": 2}
 OTHER = {"scales": [0.25], "zero_points": [0]}
 IMAGE = (1, 4, 4, 2)
@@ -220,6 +224,12 @@ UNSUPPORTED, BROKEN = UnsupportedOpError, ModelError
         (plain("TRANSPOSE", (1, 10), (10, 1), constant=[1, 1]), BROKEN, "no order"),
         (plain("TRANSPOSE", (1, 10), (10, 2), constant=[1, 0]), BROKEN, "shape"),
         (plain("GATHER", (1, 10), (1,), constant=1), BROKEN, "outside dimension 0"),
+        (build("SPLIT", [ints(1, 1), Value((1, 4), **ACT)], [Value((1, 2), **ACT)] * 2), BROKEN, "one axis"),
+        (plain("RESIZE_NEAREST_NEIGHBOR", (1, 4, 4, 3), (1, 4, 3), constant=[4]), BROKEN, "height and width"),
+        (plain("RESIZE_BILINEAR", IMAGE, (1, 4, 4, 4, 2), constant=[4, 4, 4]), BROKEN, "height and width"),
+        # The step from row to row is rounded to 1/1024, and LiteRT itself then reads past the last one.
+        (plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 1500, 1, 1), constant=[1500, 1]), UNSUPPORTED, "past"),
+        (plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 1, 1500, 1), constant=[1, 1500]), UNSUPPORTED, "past"),
     ],
 )
 def test_refused_operators(data: bytes, error: type[ModelError], reason: str) -> None:

@@ -10,6 +10,7 @@ from generated_c import check_against_oracle
 from tflite_builder import Node, Value, build_graph
 
 from edgekit import ops
+from edgekit.errors import UnsupportedOpError
 from edgekit.graph import tflite
 
 RNG = np.random.default_rng(5)
@@ -137,7 +138,7 @@ def test_float_between_two_quantisations_disappears(
     check(classifier(values, nodes), expected, tmp_path)
 
 
-def flattened(order: Sequence[int], keep: bool = False) -> bytes:
+def flattened(order: Sequence[int], flat: dict[str, Any] = ACT) -> bytes:
     shape = (1, 3, 4, 2)
     moved = tuple(shape[axis] for axis in order)
     values = [
@@ -145,7 +146,7 @@ def flattened(order: Sequence[int], keep: bool = False) -> bytes:
         ints(*order),
         Value(moved, **ACT),
         ints(1, 24),
-        Value((1, 24), **ACT),
+        Value((1, 24), **flat),
         weights(5, 24),
         bias(5),
         Value((1, 5), **OTHER),
@@ -157,7 +158,7 @@ def flattened(order: Sequence[int], keep: bool = False) -> bytes:
             "FULLY_CONNECTED",
             [4, 5, 6],
             [7],
-            {"fused_activation_function": "RELU", "keep_num_dims": keep},
+            {"fused_activation_function": "RELU", "keep_num_dims": False},
         ),
     ]
     return classifier(values, nodes)
@@ -166,6 +167,12 @@ def flattened(order: Sequence[int], keep: bool = False) -> bytes:
 @pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1, 3), (0, 3, 2, 1)])
 def test_a_flattened_transpose_moves_into_the_weights(order: Sequence[int], tmp_path: Path) -> None:
     check(flattened(order), ["FULLY_CONNECTED"], tmp_path)
+
+
+def test_a_flattened_transpose_that_another_scale_is_read_by_stays() -> None:
+    """LiteRT moves bytes, whatever their scales say, so the weights meet those of the last scale."""
+    with pytest.raises(UnsupportedOpError, match="RESHAPE.*must be equal"):
+        ops.lower(tflite.parse(flattened((0, 3, 1, 2), OTHER)))
 
 
 def test_the_model_itself_keeps_its_weights() -> None:

@@ -45,6 +45,9 @@ def _is_chain(graph: Graph, reading: dict[int, list[Op]], moved: Op, flat: Op) -
         return False
     if len(flat.outputs) != 1 or not 0 <= flat.outputs[0] < len(graph.tensors):
         return False
+    # The weights meet values of the last one's scale; what rescales without a kernel is refused elsewhere.
+    if graph.tensor(moved.inputs[0]).quantization != graph.tensor(flat.outputs[0]).quantization:
+        return False
     between = {moved.outputs[0], flat.outputs[0]}
     return not between & set(graph.outputs) and all(len(reading.get(index, [])) == 1 for index in between)
 
