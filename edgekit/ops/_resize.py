@@ -39,6 +39,8 @@ def resized(graph: Graph, op: Op) -> tuple[Tensor, Tensor, bool, bool]:
     size = _checks.integers(graph, op, 1)
     if len(size) != 2:
         raise ModelError(f"{_checks.describe(graph, op)}: its size {size} must be height and width")
+    if max(size) > _checks.MAX_OPTION:
+        raise UnsupportedOpError(f"it makes images of {size[0]} x {size[1]} pixels")
     _checks.expect_shape(graph, op, target, [source.shape[0], *size, source.shape[3]])
     corners, centers = (bool(op.options.get(name)) for name in ("align_corners", "half_pixel_centers"))
     if corners and centers and op.kind == "RESIZE_BILINEAR":

@@ -13,7 +13,7 @@ from edgekit import ops
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import tflite
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import padding
+from edgekit.graph.rewrites import padding, rewritten
 from edgekit.ops.step import Step
 
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
@@ -395,3 +395,32 @@ def test_many_paddings_take_no_longer_each_than_one() -> None:
     pads = tuple(Op(i, "PAD", 1, (i + 1, 0), (i + 2,)) for i in range(count))
     graph = Graph("g", tensors, pads, (1,), (count + 1,))
     assert padding.rewrite(graph).ops == pads
+
+
+def test_more_than_any_microcontroller_runs_is_refused_at_once() -> None:
+    image = tflite.parse(plain("RELU", (1, 8), (1, 8)))
+    source = image.tensor(0)
+    chain = Graph(
+        "g",
+        tuple(replace(source, index=i) for i in range(5001)),
+        tuple(Op(i, "RELU", 1, (i,), (i + 1,)) for i in range(5000)),
+        (0,),
+        (5000,),
+    )
+    with pytest.raises(UnsupportedOpError, match="5,000 operators"):
+        ops.lower(chain)
+    with pytest.raises(UnsupportedOpError, match="images of 65537 x 1"):
+        steps(plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 65537, 1, 1), constant=[65537, 1]))
+
+
+def test_constants_that_share_a_buffer_are_not_copied_without_end() -> None:
+    size, count = 1 << 20, 200
+    values = [
+        Value((1, size), **ACT),
+        Value((1, size), **ACT, data=np.zeros(size)),
+        ints(1, size),
+        *[Value((1, size), **ACT)] * count,
+    ]
+    nodes = [Node("RESHAPE", [i + 2 if i else 1, 2], [i + 3]) for i in range(count)]
+    folded = rewritten(tflite.parse(build_graph(values, nodes, [0], [count + 2])))
+    assert len(folded.ops) == count - 64, "64 MiB of copies"

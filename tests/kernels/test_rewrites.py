@@ -171,7 +171,7 @@ def test_a_flattened_transpose_moves_into_the_weights(order: Sequence[int], tmp_
 
 def test_a_flattened_transpose_that_another_scale_is_read_by_stays() -> None:
     """LiteRT moves bytes, whatever their scales say, so the weights meet those of the last scale."""
-    with pytest.raises(UnsupportedOpError, match="RESHAPE.*must be equal"):
+    with pytest.raises(UnsupportedOpError, match="must be equal"):
         ops.lower(tflite.parse(flattened((0, 3, 1, 2), OTHER)))
 
 

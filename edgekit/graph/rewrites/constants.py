@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edgekit.graph.ir import DType, Graph, Op, Tensor
 
 _MAX_BYTES = 1 << 26
+"""Of all constants that are made: tensors that share a buffer of the file would not share copies of it."""
 _Array = NDArray[np.generic]
 
 
@@ -16,12 +17,14 @@ def rewrite(graph: Graph) -> Graph:
     """Return the graph without the operators whose inputs are all constants, as far as they can be folded."""
     tensors = list(graph.tensors)
     ops = []
+    left = _MAX_BYTES
     for op in graph.ops:
         values = _value(tensors, op)
-        if values is None or op.outputs[0] in graph.outputs:
+        if values is None or values.nbytes > left or op.outputs[0] in graph.outputs:
             ops.append(op)
             continue
         target = tensors[op.outputs[0]]
+        left -= values.nbytes
         tensors[target.index] = replace(target, data=np.ascontiguousarray(values).tobytes())
     return replace(graph, ops=tuple(ops), tensors=tuple(tensors))
 
@@ -40,7 +43,7 @@ def _value(tensors: list[Tensor], op: Op) -> _Array | None:
     if not all(tensor.data is not None and len(tensor.data) == tensor.size for tensor in inputs):
         return None
     same = inputs[0].dtype is target.dtype and inputs[0].quantization == target.quantization
-    if not same or target.is_constant or target.size > _MAX_BYTES:
+    if not same or target.is_constant:
         return None
     if any(tensor.dtype is not DType.INT32 for tensor in inputs[1:]):
         return None
