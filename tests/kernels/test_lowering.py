@@ -227,6 +227,11 @@ UNSUPPORTED, BROKEN = UnsupportedOpError, ModelError
         (build("SPLIT", [ints(1, 1), Value((1, 4), **ACT)], [Value((1, 2), **ACT)] * 2), BROKEN, "one axis"),
         (plain("RESIZE_NEAREST_NEIGHBOR", (1, 4, 4, 3), (1, 4, 3), constant=[4]), BROKEN, "height and width"),
         (plain("RESIZE_BILINEAR", IMAGE, (1, 4, 4, 4, 2), constant=[4, 4, 4]), BROKEN, "height and width"),
+        (
+            build("CONCATENATION", [Value((1, 1), **ACT)] * 300, [Value((1, 300), **ACT)], {"axis": 1}),
+            UNSUPPORTED,
+            "joins 300 tensors",
+        ),
         # The step from row to row is rounded to 1/1024, and LiteRT itself then reads past the last one.
         (plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 1500, 1, 1), constant=[1500, 1]), UNSUPPORTED, "past"),
         (plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 1, 1500, 1), constant=[1, 1500]), UNSUPPORTED, "past"),

@@ -12,6 +12,7 @@ from tflite_builder import Node, Value, build_graph
 from edgekit import ops
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph import tflite
+from edgekit.graph.rewrites import constants
 
 RNG = np.random.default_rng(5)
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [-128]}
@@ -199,3 +200,23 @@ def test_constants_are_moved_on_the_host(tmp_path: Path) -> None:
         Node("ADD", [0, 5], [6], {"fused_activation_function": "NONE"}),
     ]
     check(classifier(values, nodes), ["ADD"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "operands"),
+    [("RESHAPE", [ints(1, 2, 8)]), ("SLICE", [ints(0, 0, 0), ints(1, 4, 2)]), ("SQUEEZE", [])],
+)
+def test_constants_are_moved_as_the_operator_states_not_its_output(kind: str, operands: list[Value]) -> None:
+    """LiteRT makes the shape anew, and a TRANSPOSE behind would move other elements."""
+    shape = (1, 4, 4)
+    values = [
+        Value((1, 16, 1), **OTHER),
+        Value((1, 16, 1), **OTHER, data=RNG.integers(-128, 128, (1, 16, 1))),
+    ]
+    values += [*operands, Value(shape, **OTHER), Value((1, 16, 1), **OTHER)]
+    if kind == "SLICE":
+        values[1] = Value((1, 4, 5), **OTHER, data=RNG.integers(-128, 128, (1, 4, 5)))
+    made = 2 + len(operands)
+    nodes = [Node(kind, range(1, made), [made]), Node("ADD", [0, made], [made + 1])]
+    graph = tflite.parse(build_graph(values, nodes, [0], [made + 1]))
+    assert constants.rewrite(graph).ops == graph.ops
