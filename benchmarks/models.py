@@ -22,6 +22,7 @@ from families import catalogue, line
 
 from edgekit import board, inspection, ops, pipeline
 from edgekit.codegen import budget, generator, planner
+from edgekit.codegen.views import without_copies
 from edgekit.errors import EdgekitError
 from edgekit.files import write_whole
 from edgekit.graph import tflite
@@ -58,11 +59,11 @@ def measure(path: Path, family: catalogue.Family, count: int) -> dict[str, Any]:
     except EdgekitError as error:
         return {"refused": error.message}
     begin = time.process_time()
-    plan = planner.plan(graph, steps)
+    planner.plan(graph, without_copies(graph, steps))
     seconds = time.process_time() - begin
-    figures = inspection.inspect(graph, steps, plan)
     model = pipeline.load_model(path)
     generated = generator.generate(graph, model.contract)
+    figures = inspection.inspect(graph, steps, planner.plan(graph, steps))
     flash = budget.estimate(generated, board.load("host")).flash
     tflm, reason = tflm_arena.measure(path)
     rows = line.run(path, line.frames(family, count))
@@ -70,7 +71,7 @@ def measure(path: Path, family: catalogue.Family, count: int) -> dict[str, Any]:
         "ops": len(graph.ops),
         "steps": len(steps),
         "macs": generated.macs,
-        "arena": plan.arena_bytes,
+        "arena": generated.arena_bytes,
         "live": max(layer.live_bytes for layer in figures.layers),
         "weights": generated.weight_bytes,
         "flash": flash.needed,

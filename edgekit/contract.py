@@ -240,7 +240,8 @@ def check_classifier(graph: Graph) -> tuple[Any, Any]:
     """
     for word, indices in (("input", graph.inputs), ("output", graph.outputs)):
         if len(indices) != 1:
-            names = ", ".join(f"'{graph.tensor(i).name}'" for i in indices) or "none"
+            names = ", ".join(f"'{graph.tensor(i).name}'" for i in indices[:4]) or "none"
+            names += ", ..." if len(indices) > 4 else ""
             raise ModelError(
                 f"the model has {len(indices)} {word}s ({names}); edgekit takes classifiers with one {word}",
                 "export the classifier alone",

@@ -12,16 +12,20 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import random_graphs
 import small_models
 from kernels import models, movement, unary, weightless
+from tflite_builder import Node, Value, build, build_graph
 
 from edgekit import contract, ops
 from edgekit.codegen import planner
 from edgekit.codegen.generator import render
+from edgekit.codegen.views import without_copies
 from edgekit.errors import EdgekitError
 from edgekit.graph import tflite
 from edgekit.graph.edges import int8_core
@@ -37,7 +41,7 @@ class TooSlowError(Exception):
 
 
 def seeds() -> list[bytes]:
-    """Return sound models, one of nearly every operator among them."""
+    """Return sound models: whole networks, and one of nearly every operator."""
     makers: list[Callable[[np.random.Generator], bytes]] = [
         models.conv_2d,
         models.depthwise_conv_2d,
@@ -48,17 +52,98 @@ def seeds() -> list[bytes]:
         weightless.average_pool_2d,
         weightless.pad,
         weightless.softmax,
+        weightless.sub,
         unary.leaky_relu,
         movement.batch_matmul,
         movement.concatenation,
         movement.gather,
+        movement.prelu,
+        movement.resize_nearest_neighbor,
+        movement.slice_,
+        movement.split,
         movement.resize_bilinear,
         movement.split_v,
         movement.strided_slice,
         movement.transpose,
     ]
     rng = np.random.default_rng(3)
-    return [small_models.classifier(), small_models.fully_connected(), *(make(rng) for make in makers)]
+    whole = [small_models.classifier(), small_models.fully_connected(), *map(random_graphs.graph, range(12))]
+    return [*whole, *(make(rng) for make in makers)]
+
+
+def giants() -> dict[str, bytes]:
+    """Return small files that ask for much work or memory, by what they have too much of."""
+    act: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
+    many, large = 5000, 1 << 20
+    row, whole = Value((1, 8), **act), Value((1, large), **act)
+    indices = Value((large,), "int32", data=np.zeros(large, np.int32))
+    shape = Value((2,), "int32", data=np.array((1, large), np.int32))
+    order = Value((2,), "int32", data=np.array((1, 0), np.int32))
+    size = Value((2,), "int32", data=np.array((1 << 25, 1), np.int32))
+    pixel = Value((1, 1, 1, 1), **act)
+    edges = [Value((1, 8), "float32"), *[row] * 1000, Value((1, 8), "float32")]
+    between = [Node("RELU", [i], [i + 1], version=1) for i in range(1, 1000)]
+    return {
+        "operators": build_graph(
+            [Value((1, 8), scales=[0.5 + 1e-5 * i], zero_points=[0]) for i in range(many + 1)],
+            [Node("RSQRT", [i], [i + 1], version=1) for i in range(many)],
+            [0],
+            [many],
+        ),
+        "copies of a constant": build_graph(
+            [row, Value((1, large), **act, data=np.zeros(large, np.int8)), shape, *[whole] * 4000],
+            [Node("RESHAPE", [i + 2 if i else 1, 2], [i + 3]) for i in range(4000)],
+            [0],
+            [4002],
+        ),
+        "indices": build_graph(
+            [row, indices, *[whole] * 2000],
+            [Node("GATHER", [0, 1], [i + 2], {"axis": 1}) for i in range(2000)],
+            [0],
+            [2001],
+        ),
+        "elements that move": build_graph(
+            [Value((1 << 10, 1 << 10), **act), order, *[Value((1 << 10, 1 << 10), **act)] * 3000],
+            [Node("TRANSPOSE", [0, 1], [i + 2]) for i in range(3000)],
+            [0],
+            [3001],
+        ),
+        "copies that could be free": _copies(300),
+        "rows": build("RESIZE_BILINEAR", [pixel, size], [Value((1, 1 << 25, 1, 1), **act)]),
+        "means": build(
+            "MEAN",
+            [Value((1 << 12, 2, 1 << 12, 2), **act), Value((2,), "int32", data=np.array((1, 3), np.int32))],
+            [Value((1 << 12, 1 << 12), **act)],
+        ),
+        "outputs": build_graph(
+            edges,
+            [Node("QUANTIZE", [0], [1], version=1), *between, Node("DEQUANTIZE", [1000], [1001])],
+            [0],
+            [1001] * 200_000,
+        ),
+    }
+
+
+def _copies(count: int) -> bytes:
+    """Return a model with as many slices, of tensors of all sizes, that are joined in another order."""
+    act: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
+    rng = np.random.default_rng(1)
+    values = [Value((1, 64), **act), *(Value((2,), "int32", data=np.array(v)) for v in ((0, 0), (1, 16)))]
+    nodes, source = [], 0
+    for _ in range(count):
+        size = 16 * int(rng.integers(1, 60))
+        at = len(values)
+        values += [
+            Value((size,), "int32", data=np.zeros(size)),
+            Value((1, size), **act),
+            Value((1, 16), **act),
+        ]
+        nodes.append(Node("GATHER", [source, at], [at + 1], {"axis": 1}))
+        nodes.append(Node("SLICE", [at + 1, 1, 2], [at + 2]))
+        source = at + 1
+    parts = [3 * int(i) + 5 for i in rng.permutation(count)]
+    nodes.append(Node("CONCATENATION", parts, [len(values)], {"axis": 1}))
+    return build_graph([*values, Value((1, 16 * count), **act)], nodes, [0], [len(values)])
 
 
 def mutants(count: int, seed: int) -> Iterator[bytes]:
@@ -80,7 +165,7 @@ def run(content: bytes) -> str:
         steps = ops.lower(graph)
         planner.plan(graph, steps)
         end = "planned"
-        render(graph, contract.of(graph), steps)
+        render(graph, contract.of(graph), without_copies(graph, steps))
         end = "generated"
     except EdgekitError as error:
         assert error.message, "an error without words"
@@ -208,13 +293,14 @@ def main() -> int:
     """Run as many files as asked for and count how they ended."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    large = giants()
     limit_memory()
     ends: dict[str, int] = {}
-    for number, content in enumerate(mutants(count, seed)):
+    for name, content in chain(large.items(), ((f"file {i}", m) for i, m in enumerate(mutants(count, seed)))):
         try:
             end = run(content)
         except Exception as error:
-            print(f"finding: file {number} of seed {seed}: {type(error).__name__}: {error}")
+            print(f"finding: {name} of seed {seed}: {type(error).__name__}: {error}")
             raise
         ends[end] = ends.get(end, 0) + 1
     print(", ".join(f"{end} {times:,}" for end, times in sorted(ends.items())))

@@ -24,10 +24,12 @@ from edgekit.graph.ir import Graph
 from edgekit.ops._strided import RANK
 from edgekit.ops.step import Step
 
+_MOST_STEPS = 640
+"""In larger networks all copies stay: a plan takes work that grows with the square of the steps."""
 _MOST_COPIES = 256
 """Copies that are looked at, from the first on: each takes work that grows with the network."""
 _MOST_TRIES = 16
-"""Copies that are tried one by one where all together need more memory."""
+"""Copies that are tried one by one where all together need more memory; fewer from 256 steps on."""
 
 
 def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int] = ()) -> tuple[Step, ...]:
@@ -40,6 +42,8 @@ def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int]
             take bytes from anywhere.
     """
     plain = tuple(steps)
+    if not 0 < len(steps) <= _MOST_STEPS:
+        return plain
     copies = [number for number, step in enumerate(steps) if _shown(graph, step) is not None][:_MOST_COPIES]
     every = plain
     for number in copies:
@@ -50,7 +54,7 @@ def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int]
     if plan(graph, every).arena_bytes <= least:
         return every
     best = plain
-    for number in copies[:_MOST_TRIES]:
+    for number in copies[: min(_MOST_TRIES, (_MOST_TRIES << 16) // len(steps) ** 2)]:
         tried = _freed(graph, best, number, aligned)
         needed = plan(graph, tried).arena_bytes
         if needed <= least:
@@ -103,6 +107,8 @@ def _are_parts(graph: Graph, steps: Sequence[Step], step: Step) -> bool:
 
 
 def _is_aligned(graph: Graph, steps: Sequence[Step], aligned: Collection[int]) -> bool:
+    if not aligned:
+        return True
     places = {index: at for s in lifetimes(graph, steps) for index, at in s.tensors.items()}
     touched = (index for number in aligned for index in (*steps[number].inputs, steps[number].output))
     return all(places[index] % ALIGNMENT == 0 for index in touched)

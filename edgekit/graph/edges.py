@@ -7,32 +7,42 @@ takes and gives int8, which is what a device exchanges with its host; the contra
 from dataclasses import replace
 
 from edgekit.graph.ir import DType, Graph, Op, Tensor
+from edgekit.graph.rewrites import readers
 
 
 def int8_core(graph: Graph) -> Graph:
     """Return the graph from its first int8 tensor to its last; what cannot come off without loss stays."""
-    ops = list(graph.ops)
-    inputs = tuple(_inner(graph, ops, index, behind=True) for index in graph.inputs)
-    outputs = tuple(_inner(graph, ops, index, behind=False) for index in graph.outputs)
-    if not ops:  # nothing but edges: there is no core
+    reading = readers(graph)
+    making = {index: [op] for op in graph.ops for index in op.outputs}
+    both = {*graph.inputs} & {*graph.outputs}
+    dropped: dict[int, int] = {}
+
+    def inner(index: int, beside: dict[int, list[Op]], *, behind: bool) -> int:
+        """Return the int8 tensor behind an input or before an output; the operator between them goes."""
+        found = beside.get(index, [])
+        if index in both or len(found) != 1 or dropped.get(found[0].index, index) != index:
+            return index
+        inside = _inside(graph, index, found[0], behind)
+        if inside != index:
+            dropped[found[0].index] = index
+        return inside
+
+    inputs = tuple(inner(index, reading, behind=True) for index in graph.inputs)
+    outputs = tuple(inner(index, making, behind=False) for index in graph.outputs)
+    if len(dropped) == len(graph.ops):  # nothing but edges: there is no core
         return graph
-    return replace(graph, ops=tuple(ops), inputs=inputs, outputs=outputs)
+    kept = tuple(op for op in graph.ops if op.index not in dropped)
+    return replace(graph, ops=kept, inputs=inputs, outputs=outputs)
 
 
-def _inner(graph: Graph, ops: list[Op], index: int, *, behind: bool) -> int:
-    """Return the int8 tensor behind an input or before an output, and drop the operator between them."""
+def _inside(graph: Graph, index: int, op: Op, behind: bool) -> int:
+    """Return the int8 tensor on the other side of an operator next to an edge; the edge if it is to stay."""
     outer = graph.tensor(index)
-    beside = [op for op in ops if index in (op.inputs if behind else op.outputs)]
-    if outer.dtype is DType.INT8 or len(beside) != 1 or index in (graph.outputs if behind else graph.inputs):
+    if outer.dtype is DType.INT8 or len(op.inputs) != 1 or len(op.outputs) != 1:
         return index
-    op = beside[0]
-    if len(op.inputs) != 1 or len(op.outputs) != 1:
-        return index
-    inner = graph.tensor((op.outputs if behind else op.inputs)[0])
-    if op.kind not in (("QUANTIZE",) if behind else ("DEQUANTIZE", "QUANTIZE")) or not _is_edge(outer, inner):
-        return index
-    ops.remove(op)
-    return inner.index
+    other = graph.tensor((op.outputs if behind else op.inputs)[0])
+    comes_off = op.kind in (("QUANTIZE",) if behind else ("DEQUANTIZE", "QUANTIZE"))
+    return other.index if comes_off and _is_edge(outer, other) else index
 
 
 def _is_edge(outer: Tensor, inner: Tensor) -> bool:

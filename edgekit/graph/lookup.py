@@ -123,7 +123,7 @@ def hard_swish(source: Quantization, target: Quantization) -> Table:
         scaled = _high_multiply_16(wide, output)
         opened = _gate(wide, gate, gate_shift)
         product = _truncate(opened * scaled)
-        return _wrap_16(fixed_point.rounding_shift(product, -output_shift))
+        return _wrap_16(_rounding_shift_16(product, -output_shift))
 
     return _table((value(_wrap_16(q - source.zero_point)) for q in _INPUTS), target.zero_point)
 
@@ -136,7 +136,7 @@ def _gate(wide: int, multiplier: int, shift: int) -> int:
     if shift > 0:
         wide = _saturate_16(wide << 1)
     if shift < 0:
-        wide = fixed_point.rounding_shift(wide, -shift)
+        wide = _rounding_shift_16(wide, -shift)
     return (wide + (1 << 15)) >> 1
 
 
@@ -148,6 +148,8 @@ def inverse_square_root(source: Quantization, target: Quantization) -> Table:
     """
     real = np.float32(1) / (np.sqrt(np.float32(source.scale)) * np.float32(target.scale))
     multiplier, shift = fixed_point.quantize_multiplier(float(real))
+    if shift < _ROOT_BITS - 31:
+        raise ValueError(f"its output's scale {target.scale:g} is too large for inputs of {source.scale:g}")
 
     def value(x: int) -> int:
         if x <= 0:
@@ -192,6 +194,13 @@ def _high_multiply_16(a: int, b: int) -> int:
     """Return a * b / 2**15 to the nearest integer, as gemmlowp: truncated after adding a half of its sign."""
     product = a * b
     return _truncate(product + ((1 << 14) if product >= 0 else 1 - (1 << 14)))
+
+
+def _rounding_shift_16(value: int, exponent: int) -> int:
+    """Return value / 2**exponent as gemmlowp on 16 bits: from 16 on, only the sign is left, 1 or -1."""
+    if exponent < 16:
+        return fixed_point.rounding_shift(value, exponent)
+    return 1 if value >= 0 else -1
 
 
 def _truncate(product: int) -> int:

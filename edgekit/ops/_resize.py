@@ -1,8 +1,7 @@
 """What RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR share: their tensors and options."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
@@ -14,7 +13,7 @@ _MAX_PIXELS = 1 << 20
 
 
 def pixel_distance(
-    source: Tensor, rows: Sequence[int], columns: Sequence[int], *, in_turns: bool = False
+    source: Tensor, rows: NDArray[np.int64], columns: NDArray[np.int64], *, in_turns: bool = False
 ) -> int | None:
     """Return how far the output may lie over the input, from the first row and column each pixel reads.
 
@@ -24,7 +23,7 @@ def pixel_distance(
     if batches * len(rows) * len(columns) > _MAX_PIXELS:
         return None
     images = np.arange(batches, dtype=np.int64)[:, None, None] * (height * width)
-    pixels = images + (np.array(rows, np.int64) * width)[:, None] + np.array(columns, np.int64)
+    pixels = images + (rows * width)[:, None] + columns
     inside = 0 if in_turns and channels > 1 else None
     return unit_distance(pixels.reshape(-1) * channels, channels, source.size, inside)
 
@@ -38,6 +37,10 @@ def resized(graph: Graph, op: Op) -> tuple[Tensor, Tensor, bool, bool]:
     if len(source.shape) != 4:
         raise ModelError(f"{_checks.describe(graph, op)} needs images of rank 4, not {list(source.shape)}")
     size = _checks.integers(graph, op, 1)
+    if len(size) != 2:
+        raise ModelError(f"{_checks.describe(graph, op)}: its size {size} must be height and width")
+    if max(size) > _checks.MAX_OPTION:
+        raise UnsupportedOpError(f"it makes images of {size[0]} x {size[1]} pixels")
     _checks.expect_shape(graph, op, target, [source.shape[0], *size, source.shape[3]])
     corners, centers = (bool(op.options.get(name)) for name in ("align_corners", "half_pixel_centers"))
     if corners and centers and op.kind == "RESIZE_BILINEAR":

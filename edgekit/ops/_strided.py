@@ -77,7 +77,7 @@ def strided_copy(
     )
 
 
-def places(walk: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+def _places(walk: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     """Return the elements that a walk of (size, stride) comes to, in order, from 0 on."""
     found = np.zeros(1, np.int64)
     for size, stride in walk:
@@ -85,10 +85,17 @@ def places(walk: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     return found
 
 
+def walk_distance(
+    walk: Sequence[tuple[int, int]], start: int, unit: int, input_bytes: int, inside: int | None = None
+) -> int | None:
+    """Return `unit_distance` for a unit of output from each place of a walk; None if there are too many."""
+    if math.prod(size for size, _ in walk) > _MAX_RUNS:
+        return None
+    return unit_distance(start + _places(walk), unit, input_bytes, inside)
+
+
 def _distance(walk: Sequence[tuple[int, int]], start: int, source: Tensor) -> int | None:
     """Return how far the output may lie over the input: a run of neighbours is moved at once."""
-    run = walk[-1][0] if walk[-1][1] == 1 else 1
-    outer = walk[:-1] if walk[-1][1] == 1 else walk
-    if math.prod(size for size, _ in outer) > _MAX_RUNS:
-        return None
-    return unit_distance(start + places(outer), run, source.size)
+    if walk[-1][1] == 1:
+        return walk_distance(walk[:-1], start, walk[-1][0], source.size)
+    return walk_distance(walk, start, 1, source.size)

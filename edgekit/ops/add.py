@@ -64,5 +64,6 @@ def _scaling(operands: Sequence[Tensor], target: Tensor) -> dict[str, int]:
             )
         params[f"{name}_zero_point"] = zero_point
         params[f"{name}_multiplier"] = multiplier
-        params[f"{name}_shift"] = shift
+        # To the kernel, an operand's shift of 0 means 1/2; an operand too small to count has none of its own.
+        params[f"{name}_shift"] = shift if multiplier else -31
     return params

@@ -8,8 +8,7 @@ import numpy as np
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.ops import _checks
-from edgekit.ops._overlap import unit_distance
-from edgekit.ops._strided import row_major
+from edgekit.ops._strided import row_major, walk_distance
 from edgekit.ops.step import Param, Step
 
 _BATCH_DIMENSIONS = 3
@@ -69,8 +68,8 @@ def _distance(left: Tensor, target: Tensor, rows: int, row_stride: int) -> int |
     columns = target.shape[-1]
     if target.elements != rows * columns:
         return None
-    reads = np.arange(rows, dtype=np.int64) * row_stride
-    return unit_distance(reads, columns, left.size, columns - 1 if columns > 1 else None)
+    inside = columns - 1 if columns > 1 else None
+    return walk_distance([(rows, row_stride)], 0, columns, left.size, inside)
 
 
 def _matrix(tensor: Tensor, transposed: bool) -> tuple[int, int, tuple[int, int]]:

@@ -9,9 +9,14 @@ from edgekit.graph.ir import DType, Graph, Op
 from edgekit.ops import _checks
 from edgekit.ops.step import Constant, Step
 
+_MAX_PARTS = 256
+"""The generated code hands them over as an array on the stack."""
+
 
 def lower(graph: Graph, op: Op) -> Step:
     """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
+    if len(op.inputs) > _MAX_PARTS:
+        raise UnsupportedOpError(f"it joins {len(op.inputs)} tensors, at most {_MAX_PARTS} are possible")
     parts = [_checks.operand(graph, op, place) for place in range(len(op.inputs))]
     target = _checks.result(graph, op)
     out = _checks.activation(target)

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import ModelError, UnsupportedOpError
-from edgekit.graph.ir import Graph, Op, Tensor
+from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.ops import _checks
 from edgekit.ops._overlap import unit_distance
 from edgekit.ops.step import Constant, Step
@@ -22,16 +23,16 @@ def lower(graph: Graph, op: Op) -> Step:
     _checks.same_quantization(source, target)
     if op.options.get("batch_dims", 0):
         raise UnsupportedOpError("it gathers with batch dimensions")
-    indices = _checks.integers(graph, op, 1)
+    chosen = _checks.operand(graph, op, 1)
+    indices = _checks.constant(chosen, DType.INT32).reshape(-1).astype(np.int64)
     axis, rank = op.options.get("axis", 0), len(source.shape)
     if not isinstance(axis, int) or not -rank <= axis < rank:
         raise ModelError(f"{_checks.describe(graph, op)}: axis {axis} of {rank} dimensions")
     axis %= rank
     size = source.shape[axis]
-    if not indices or any(not 0 <= index < size for index in indices):
+    if indices.min() < 0 or indices.max() >= size:
         raise ModelError(f"{_checks.describe(graph, op)}: indices outside dimension {axis} of {size}")
-    shape = _checks.operand(graph, op, 1).shape
-    _checks.expect_shape(graph, op, target, [*source.shape[:axis], *shape, *source.shape[axis + 1 :]])
+    _checks.expect_shape(graph, op, target, [*source.shape[:axis], *chosen.shape, *source.shape[axis + 1 :]])
     return Step(
         ops=(op.index,),
         kind=op.kind,
@@ -42,7 +43,7 @@ def lower(graph: Graph, op: Op) -> Step:
             "size": size,
             "inner": math.prod(source.shape[axis + 1 :]),
             "count": len(indices),
-            "indices": Constant("indices", np.array(indices, np.int32)),
+            "indices": Constant("indices", indices.astype(np.int32)),
         },
         inputs=(source.index,),
         output=target.index,
@@ -50,10 +51,10 @@ def lower(graph: Graph, op: Op) -> Step:
     )
 
 
-def _distance(source: Tensor, axis: int, indices: list[int]) -> int | None:
+def _distance(source: Tensor, axis: int, indices: NDArray[np.int64]) -> int | None:
     """Return how far the output may lie over the input: one row after the other is moved."""
     outer, inner = math.prod(source.shape[:axis]), math.prod(source.shape[axis + 1 :])
     if outer * len(indices) > _MAX_ROWS:
         return None
-    rows = np.arange(outer, dtype=np.int64)[:, None] * source.shape[axis] + np.array(indices, np.int64)
+    rows = np.arange(outer, dtype=np.int64)[:, None] * source.shape[axis] + indices
     return unit_distance(rows.reshape(-1) * inner, inner, source.size)

@@ -11,8 +11,8 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops._overlap import mean_distance, unit_distance
-from edgekit.ops._strided import joined, places, row_major
+from edgekit.ops._overlap import mean_distance
+from edgekit.ops._strided import joined, row_major, walk_distance
 from edgekit.ops.step import Param, Step
 
 _RANK = 3
@@ -84,7 +84,7 @@ def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> tuple[dict[str, Para
             params[f"{name}_stride_{i}"] = stride
         if not wanted:
             kept = dimensions
-    return params, unit_distance(places(kept), 1, math.prod(sizes))
+    return params, walk_distance(kept, 0, 1, math.prod(sizes))
 
 
 def _axes(graph: Graph, op: Op, rank: int) -> set[int]:

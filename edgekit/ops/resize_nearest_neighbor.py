@@ -1,10 +1,8 @@
 """RESIZE_NEAREST_NEIGHBOR to any size: the host finds where each pixel comes from. Rounding: none."""
 
-import math
-
 import numpy as np
+from numpy.typing import NDArray
 
-from edgekit.graph.fixed_point import round_half_away
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops._resize import pixel_distance, resized
 from edgekit.ops.step import Constant, Step
@@ -27,8 +25,8 @@ def lower(graph: Graph, op: Op) -> Step:
             "channels": source.shape[3],
             "output_height": target.shape[1],
             "output_width": target.shape[2],
-            "rows": Constant("rows", np.array(rows, np.int32)),
-            "columns": Constant("columns", np.array(columns, np.int32)),
+            "rows": Constant("rows", rows.astype(np.int32)),
+            "columns": Constant("columns", columns.astype(np.int32)),
         },
         inputs=(source.index,),
         output=target.index,
@@ -36,14 +34,12 @@ def lower(graph: Graph, op: Op) -> Step:
     )
 
 
-def _nearest(source: int, target: int, corners: bool, centers: bool) -> list[int]:
+def _nearest(source: int, target: int, corners: bool, centers: bool) -> NDArray[np.int64]:
     """Return for each output position the input position that TFLite takes, in float32."""
     divisor = (source - 1, target - 1) if corners and target > 1 else (source, target)
     scale = np.float32(divisor[0]) / np.float32(divisor[1])
     offset = np.float32(0.5 if centers else 0.0)
-    found = []
-    for position in range(target):
-        place = float((np.float32(position) + offset) * scale)
-        index = round_half_away(place) if corners else math.floor(place)
-        found.append(max(min(index, source - 1), 0))
-    return found
+    places = ((np.arange(target).astype(np.float32) + offset) * scale).astype(np.float64)
+    # None is below 0, so that ties away from zero are ties up.
+    found = np.floor(places + 0.5 if corners else places).astype(np.int64)
+    return np.clip(found, 0, source - 1)

@@ -9,7 +9,10 @@ from edgekit.ops.step import Step
 
 def lower(graph: Graph, op: Op) -> tuple[Step, ...]:
     """Return a step per output; raises UnsupportedOpError with the reason if there is none."""
-    (axis,) = _checks.integers(graph, op, 0) or [0]
+    axes = _checks.integers(graph, op, 0)
+    if len(axes) != 1:
+        raise ModelError(f"{_checks.describe(graph, op)} splits along {axes}, not along one axis")
+    axis = axes[0]
     source, count = _checks.operand(graph, op, 1), len(op.outputs)
     rank = len(source.shape)
     if not -rank <= axis < rank or not count or source.shape[axis] % count:

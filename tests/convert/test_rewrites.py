@@ -176,3 +176,29 @@ def test_maps_become_tokens_by_a_transpose_that_costs_nothing(
     tokens.rewrite(proto)
     (turn,) = [node for node in proto.graph.node if node.op_type == "Transpose"]
     assert list(turn.attribute[0].ints) == moved
+
+
+def test_transposes_of_no_stated_order_turn_all_dimensions_round(make_net: Net) -> None:
+    nodes = [
+        helper.make_node("Reshape", ["conv", "flat_shape"], ["planes"], name="planes"),
+        helper.make_node("Transpose", ["planes"], ["row"], name="row"),
+        helper.make_node("Reshape", ["row", "map_shape"], ["y"], name="map"),
+    ]
+    constants = {"flat_shape": np.array([1, 4, 64]), "map_shape": np.array([1, 4, 8, 8])}
+    assert check(make_net(nodes, "y", constants=constants), tokens.rewrite)["Transpose"] == 1
+
+
+def test_a_joint_layer_behind_a_transpose_of_no_stated_order_is_left_alone(make_net: Net) -> None:
+    nodes = [
+        helper.make_node("Reshape", ["conv", "rows_shape"], ["rows"], name="rows"),
+        helper.make_node("Gemm", ["rows", "joint", "offset"], ["all"], name="joint"),
+        helper.make_node("Transpose", ["all"], ["turned"], name="turned"),
+        helper.make_node("Reshape", ["turned", "map_shape"], ["y"], name="map"),
+    ]
+    constants = {
+        "rows_shape": np.array([64, 4]),
+        "map_shape": np.array([1, 12, 8, 8]),
+        "joint": RNG.normal(0, 0.4, (4, 12)).astype(np.float32),
+        "offset": RNG.normal(0, 0.4, 12).astype(np.float32),
+    }
+    assert check(make_net(nodes, "y", constants=constants, channels=12), attention.rewrite)["Gemm"] == 1

@@ -13,7 +13,7 @@ from edgekit import ops
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import tflite
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import padding
+from edgekit.graph.rewrites import padding, rewritten
 from edgekit.ops.step import Step
 
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
@@ -164,6 +164,10 @@ def plain(kind: str, source: tuple[int, ...], target: tuple[int, ...], **options
     return build(kind, [Value(source, **ACT), *extra], [Value(target, **out)], options)
 
 
+def ints(*values: int) -> Value:
+    return Value((len(values),), "int32", data=np.array(values))
+
+
 POOL = {"padding": "VALID", "stride_h": 1, "stride_w": 1, "filter_height": 2, "filter_width": 2}
 OTHER = {"scales": [0.25], "zero_points": [0]}
 IMAGE = (1, 4, 4, 2)
@@ -220,6 +224,17 @@ UNSUPPORTED, BROKEN = UnsupportedOpError, ModelError
         (plain("TRANSPOSE", (1, 10), (10, 1), constant=[1, 1]), BROKEN, "no order"),
         (plain("TRANSPOSE", (1, 10), (10, 2), constant=[1, 0]), BROKEN, "shape"),
         (plain("GATHER", (1, 10), (1,), constant=1), BROKEN, "outside dimension 0"),
+        (build("SPLIT", [ints(1, 1), Value((1, 4), **ACT)], [Value((1, 2), **ACT)] * 2), BROKEN, "one axis"),
+        (plain("RESIZE_NEAREST_NEIGHBOR", (1, 4, 4, 3), (1, 4, 3), constant=[4]), BROKEN, "height and width"),
+        (plain("RESIZE_BILINEAR", IMAGE, (1, 4, 4, 4, 2), constant=[4, 4, 4]), BROKEN, "height and width"),
+        (
+            build("CONCATENATION", [Value((1, 1), **ACT)] * 300, [Value((1, 300), **ACT)], {"axis": 1}),
+            UNSUPPORTED,
+            "joins 300 tensors",
+        ),
+        # The step from row to row is rounded to 1/1024, and LiteRT itself then reads past the last one.
+        (plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 1500, 1, 1), constant=[1500, 1]), UNSUPPORTED, "past"),
+        (plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 1, 1500, 1), constant=[1, 1500]), UNSUPPORTED, "past"),
     ],
 )
 def test_refused_operators(data: bytes, error: type[ModelError], reason: str) -> None:
@@ -385,3 +400,32 @@ def test_many_paddings_take_no_longer_each_than_one() -> None:
     pads = tuple(Op(i, "PAD", 1, (i + 1, 0), (i + 2,)) for i in range(count))
     graph = Graph("g", tensors, pads, (1,), (count + 1,))
     assert padding.rewrite(graph).ops == pads
+
+
+def test_more_than_any_microcontroller_runs_is_refused_at_once() -> None:
+    image = tflite.parse(plain("RELU", (1, 8), (1, 8)))
+    source = image.tensor(0)
+    chain = Graph(
+        "g",
+        tuple(replace(source, index=i) for i in range(5001)),
+        tuple(Op(i, "RELU", 1, (i,), (i + 1,)) for i in range(5000)),
+        (0,),
+        (5000,),
+    )
+    with pytest.raises(UnsupportedOpError, match="5,000 operators"):
+        ops.lower(chain)
+    with pytest.raises(UnsupportedOpError, match="images of 65537 x 1"):
+        steps(plain("RESIZE_BILINEAR", (1, 1, 1, 1), (1, 65537, 1, 1), constant=[65537, 1]))
+
+
+def test_constants_that_share_a_buffer_are_not_copied_without_end() -> None:
+    size, count = 1 << 20, 200
+    values = [
+        Value((1, size), **ACT),
+        Value((1, size), **ACT, data=np.zeros(size)),
+        ints(1, size),
+        *[Value((1, size), **ACT)] * count,
+    ]
+    nodes = [Node("RESHAPE", [i + 2 if i else 1, 2], [i + 3]) for i in range(count)]
+    folded = rewritten(tflite.parse(build_graph(values, nodes, [0], [count + 2])))
+    assert len(folded.ops) == count - 64, "64 MiB of copies"

@@ -10,7 +10,9 @@ from generated_c import check_against_oracle
 from tflite_builder import Node, Value, build_graph
 
 from edgekit import ops
+from edgekit.errors import UnsupportedOpError
 from edgekit.graph import tflite
+from edgekit.graph.rewrites import constants
 
 RNG = np.random.default_rng(5)
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [-128]}
@@ -137,7 +139,7 @@ def test_float_between_two_quantisations_disappears(
     check(classifier(values, nodes), expected, tmp_path)
 
 
-def flattened(order: Sequence[int], keep: bool = False) -> bytes:
+def flattened(order: Sequence[int], flat: dict[str, Any] = ACT) -> bytes:
     shape = (1, 3, 4, 2)
     moved = tuple(shape[axis] for axis in order)
     values = [
@@ -145,7 +147,7 @@ def flattened(order: Sequence[int], keep: bool = False) -> bytes:
         ints(*order),
         Value(moved, **ACT),
         ints(1, 24),
-        Value((1, 24), **ACT),
+        Value((1, 24), **flat),
         weights(5, 24),
         bias(5),
         Value((1, 5), **OTHER),
@@ -157,7 +159,7 @@ def flattened(order: Sequence[int], keep: bool = False) -> bytes:
             "FULLY_CONNECTED",
             [4, 5, 6],
             [7],
-            {"fused_activation_function": "RELU", "keep_num_dims": keep},
+            {"fused_activation_function": "RELU", "keep_num_dims": False},
         ),
     ]
     return classifier(values, nodes)
@@ -166,6 +168,12 @@ def flattened(order: Sequence[int], keep: bool = False) -> bytes:
 @pytest.mark.parametrize("order", [(0, 3, 1, 2), (0, 2, 1, 3), (0, 3, 2, 1)])
 def test_a_flattened_transpose_moves_into_the_weights(order: Sequence[int], tmp_path: Path) -> None:
     check(flattened(order), ["FULLY_CONNECTED"], tmp_path)
+
+
+def test_a_flattened_transpose_that_another_scale_is_read_by_stays() -> None:
+    """LiteRT moves bytes, whatever their scales say, so the weights meet those of the last scale."""
+    with pytest.raises(UnsupportedOpError, match="must be equal"):
+        ops.lower(tflite.parse(flattened((0, 3, 1, 2), OTHER)))
 
 
 def test_the_model_itself_keeps_its_weights() -> None:
@@ -192,3 +200,23 @@ def test_constants_are_moved_on_the_host(tmp_path: Path) -> None:
         Node("ADD", [0, 5], [6], {"fused_activation_function": "NONE"}),
     ]
     check(classifier(values, nodes), ["ADD"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "operands"),
+    [("RESHAPE", [ints(1, 2, 8)]), ("SLICE", [ints(0, 0, 0), ints(1, 4, 2)]), ("SQUEEZE", [])],
+)
+def test_constants_are_moved_as_the_operator_states_not_its_output(kind: str, operands: list[Value]) -> None:
+    """LiteRT makes the shape anew, and a TRANSPOSE behind would move other elements."""
+    shape = (1, 4, 4)
+    values = [
+        Value((1, 16, 1), **OTHER),
+        Value((1, 16, 1), **OTHER, data=RNG.integers(-128, 128, (1, 16, 1))),
+    ]
+    values += [*operands, Value(shape, **OTHER), Value((1, 16, 1), **OTHER)]
+    if kind == "SLICE":
+        values[1] = Value((1, 4, 5), **OTHER, data=RNG.integers(-128, 128, (1, 4, 5)))
+    made = 2 + len(operands)
+    nodes = [Node(kind, range(1, made), [made]), Node("ADD", [0, made], [made + 1])]
+    graph = tflite.parse(build_graph(values, nodes, [0], [made + 1]))
+    assert constants.rewrite(graph).ops == graph.ops

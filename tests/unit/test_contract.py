@@ -172,6 +172,13 @@ def test_not_a_classifier(source: Value, target: Value, message: str) -> None:
         contract.of(tflite.parse(build("RELU", [source], [target])))
 
 
+def test_many_outputs_are_not_all_named() -> None:
+    graph = tflite.parse(small_models.classifier())
+    with pytest.raises(ModelError, match="has 100000 outputs") as caught:
+        contract.of(replace(graph, outputs=graph.outputs * 100_000))
+    assert len(caught.value.message) < 500
+
+
 def test_two_inputs() -> None:
     model = build("ADD", [Value((1, 4), **Q), Value((1, 4), **Q)], [Value((1, 4), **Q)])
     with pytest.raises(ModelError, match=r"2 inputs \('tensor_0', 'tensor_1'\)"):

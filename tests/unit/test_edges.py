@@ -1,5 +1,6 @@
 """Float32 and uint8 edges come off, and the oracle takes and gives the int8 values inside."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,3 +54,21 @@ def test_a_model_of_edges_alone_stays() -> None:
     values = [EDGES["float32"], Value(SHAPE, **CORE)]
     graph = tflite.parse(build_graph(values, [Node("QUANTIZE", [0], [1], version=1)], [0], [1]))
     assert int8_core(graph) == graph
+
+
+def test_an_output_that_is_named_twice_comes_off_once() -> None:
+    graph = tflite.parse(model(EDGES["float32"], EDGES["float32"]))
+    twice = int8_core(replace(graph, outputs=(3, 3)))
+    assert (twice.outputs, [op.kind for op in twice.ops]) == ((2, 2), ["RELU"])
+
+
+def test_two_outputs_of_one_tensor_come_off_both() -> None:
+    values = [EDGES["float32"], Value(SHAPE, **CORE), Value(SHAPE, **CORE), *[EDGES["float32"]] * 2]
+    nodes = [
+        Node("QUANTIZE", [0], [1], version=1),
+        Node("RELU", [1], [2], version=1),
+        Node("DEQUANTIZE", [2], [3], version=1),
+        Node("DEQUANTIZE", [2], [4], version=1),
+    ]
+    core = int8_core(tflite.parse(build_graph(values, nodes, [0], [3, 4])))
+    assert (core.outputs, [op.kind for op in core.ops]) == ((2, 2), ["RELU"])

@@ -104,7 +104,7 @@ def _moved(
         place = known.get(node.input[1])
         return None if place is None or place.ndim else [np.take(value, int(place), axis)]
     if node.op_type == "Transpose":
-        return [value.transpose(attributes(node)["perm"])]
+        return [value.transpose(attributes(node).get("perm"))]
     return [value.reshape(after[0])]
 
 

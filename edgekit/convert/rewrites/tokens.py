@@ -21,7 +21,11 @@ def rewrite(proto: Any) -> None:
         turn = only_reader(proto, flatten.output[0])
         if len(before) != 4 or min(before) < 1 or after != (*before[:2], before[2] * before[3]):
             continue
-        if turn is None or turn.op_type != "Transpose" or tuple(attributes(turn)["perm"]) != (0, 2, 1):
+        if (
+            turn is None
+            or turn.op_type != "Transpose"
+            or tuple(attributes(turn).get("perm", ())) != (0, 2, 1)
+        ):
             continue
         name = f"{turn.name or turn.output[0]}_tokens"
         shape = np.array([before[0], before[2] * before[3], before[1]], np.int64)

@@ -11,6 +11,7 @@ from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.graph.rewrites import covered, is_sound, readers, with_options
 
 _MAX_WEIGHTS = 1 << 26
+"""Of all weights that are reordered: tensors that share a buffer of the file would not share copies of it."""
 
 
 def rewrite(graph: Graph) -> Graph:
@@ -20,6 +21,7 @@ def rewrite(graph: Graph) -> Graph:
     tensors = list(graph.tensors)
     changed: dict[int, Op] = {}
     dropped: set[int] = set()
+    left = _MAX_WEIGHTS
     for dense in graph.ops:
         if dense.kind != "FULLY_CONNECTED" or len(dense.inputs) < 2 or dense.options.get("keep_num_dims"):
             continue
@@ -27,9 +29,10 @@ def rewrite(graph: Graph) -> Graph:
         moved = makers.get(flat.inputs[0]) if flat is not None and flat.inputs else None
         if flat is None or moved is None or not _is_chain(graph, reading, moved, flat):
             continue
-        weights = _reordered(graph, reading, moved, dense)
+        weights = _reordered(graph, reading, moved, dense, left)
         if weights is None:
             continue
+        left -= weights.size
         tensors[weights.index] = weights
         dropped |= {moved.index, flat.index}
         changed[dense.index] = replace(
@@ -45,11 +48,14 @@ def _is_chain(graph: Graph, reading: dict[int, list[Op]], moved: Op, flat: Op) -
         return False
     if len(flat.outputs) != 1 or not 0 <= flat.outputs[0] < len(graph.tensors):
         return False
+    # The weights meet values of the last one's scale; what rescales without a kernel is refused elsewhere.
+    if graph.tensor(moved.inputs[0]).quantization != graph.tensor(flat.outputs[0]).quantization:
+        return False
     between = {moved.outputs[0], flat.outputs[0]}
     return not between & set(graph.outputs) and all(len(reading.get(index, [])) == 1 for index in between)
 
 
-def _reordered(graph: Graph, reading: dict[int, list[Op]], moved: Op, dense: Op) -> Tensor | None:
+def _reordered(graph: Graph, reading: dict[int, list[Op]], moved: Op, dense: Op, most: int) -> Tensor | None:
     """Return the weights with their columns in the order of the TRANSPOSE's input, None if that cannot be."""
     source, order = graph.tensor(moved.inputs[0]), graph.tensor(moved.inputs[1])
     if not 0 <= dense.inputs[1] < len(graph.tensors):
@@ -60,7 +66,7 @@ def _reordered(graph: Graph, reading: dict[int, list[Op]], moved: Op, dense: Op)
     axes = [int(axis) for axis in order.array().flat]
     if sorted(axes) != list(range(len(source.shape))):
         return None
-    whole = weights.data is not None and len(weights.data) == weights.size <= _MAX_WEIGHTS
+    whole = weights.data is not None and len(weights.data) == weights.size <= most
     if not whole or weights.dtype is not DType.INT8 or len(reading[weights.index]) != 1:
         return None
     # All that is flattened must be one row, and the batch must stay in front.
