@@ -70,7 +70,6 @@ class TflmModel:
             "operators": self.operators,
             "arena": self.arena.to_dict(),
             "data": {"bytes": self.weight_bytes, "sha256": self.data_sha256},
-            "partition": self.stored_bytes > 0,
             "npu": None if self.npu is None else self.npu.to_dict(),
             "verified": "not yet verified on hardware",
         }

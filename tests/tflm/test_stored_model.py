@@ -147,7 +147,7 @@ def test_what_is_not_a_whole_model_is_not_looked_at(run: Run, made: TflmModel) -
         tflm_models.convolutional(),
         sealed(b"TFL3" + packed[4:]),
         sealed(with_number(packed, 4, 2)),
-        sealed(with_number(packed, SIZE_AT, 0)),
+        sealed(with_number(packed[:144], SIZE_AT, 0)),
         *(with_number(packed, SIZE_AT, number) for number in (size - 1, size + 1, 2**31, 2**32 - 1)),
         *(with_number(packed, SIZE_AT, 2**32 - number) for number in (144, 96, 80)),
     ]
