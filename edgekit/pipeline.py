@@ -31,7 +31,7 @@ from edgekit.device.transport import SocketTransport, Transport
 from edgekit.emulator import RunningBoard, check_runnable
 from edgekit.errors import DeviceError, DoesNotFitError, ModelError, UsageError
 from edgekit.files import check_writable, write_whole
-from edgekit.firmware import arduino, build, mlperf_tiny, project
+from edgekit.firmware import arduino, build, esp32s3, mlperf_tiny, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual_flash
 from edgekit.graph import tflite
@@ -122,11 +122,15 @@ def generate_model(model: Model, target: Board) -> GeneratedModel | TflmModel:
     return _fitting(model, target)[0]
 
 
-def _fitting(model: Model, target: Board, camera: bool = False) -> tuple[GeneratedModel | TflmModel, Budget]:
+def _fitting(
+    model: Model, target: Board, camera: bool = False, mlperf: mlperf_tiny.Identity | None = None
+) -> tuple[GeneratedModel | TflmModel, Budget]:
     generated: GeneratedModel | TflmModel
     if target.build.runtime is Runtime.TFLM:
         _check_edges(model)
-        generated = tflm.generate(model.data, model.graph, model.contract, target)
+        # Firmware with the MLPerf Tiny protocol has texts of the model's scores: it is for this one alone.
+        stored = mlperf is None and esp32s3.wanted(target) and esp32s3.read(target).model_partition
+        generated = tflm.generate(model.data, model.graph, model.contract, target, stored=stored)
     else:
         generated = generate(model.graph, model.contract, folders=target.build.kernels)
     return generated, budget.check(generated, model.graph, target, camera=camera)
@@ -152,7 +156,7 @@ def generate_project(
     camera: bool = False,
 ) -> GeneratedModel | TflmModel:
     """Write the firmware of a model for a board into the folder `out`; `camera` with its own camera."""
-    generated, found = _fitting(model, target, camera)
+    generated, found = _fitting(model, target, camera, mlperf)
     made = project.assemble(
         generated, target, debug=debug, mlperf=mlperf, camera=camera, external=found.moved
     )
@@ -188,7 +192,7 @@ def build_image(
     compiler: str | None = None,
 ) -> FirmwareImage:
     """Return the built firmware of a model, from the cache if the very same was built before."""
-    generated, found = _fitting(model, target, camera)
+    generated, found = _fitting(model, target, camera, mlperf)
     made = project.assemble(
         generated, target, debug=debug, mlperf=mlperf, camera=camera, external=found.moved
     )

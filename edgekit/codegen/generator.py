@@ -45,6 +45,11 @@ class GeneratedModel:
     macs: int
 
     @property
+    def stored_bytes(self) -> int:
+        """What lies in a flash partition of its own: nothing, the weights are in the C."""
+        return 0
+
+    @property
     def arena_bytes(self) -> int:
         """What the firmware reserves for input, output, scratch and activations."""
         return self.plan.arena_bytes

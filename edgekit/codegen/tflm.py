@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.board import Board
-from edgekit.codegen import c_source, tflm_arena, tflm_operators, tflm_source, vela
+from edgekit.codegen import c_source, tflm_arena, tflm_operators, tflm_source, tflm_stored, vela
 from edgekit.codegen.generator import model_tables
 from edgekit.codegen.tflm_arena import Arena
 from edgekit.contract import IDENTITY_TABLE, Contract
@@ -26,7 +26,7 @@ class TflmModel:
     name: str
     """Prefix of the C symbols."""
     files: Mapping[str, bytes] = field(repr=False)
-    """model.h, model.cc and model_data.c."""
+    """model.h, model.cc and model_data.c; and model.bin, if the model is to be stored apart."""
     contract: Contract
     contract_digest: str
     model_digest: str
@@ -45,6 +45,8 @@ class TflmModel:
     data_sha256: str
     """Of the .tflite that the firmware carries."""
     npu: vela.Compiled | None
+    stored_bytes: int = 0
+    """What the model takes in a flash partition of its own; 0 where the firmware holds it."""
     steps: tuple[Step, ...] = ()
     """None: there are no calls of edgekit's own kernels."""
     macs: None = None
@@ -74,7 +76,13 @@ class TflmModel:
 
 
 def generate(
-    model: bytes, graph: Graph, contract: Contract, board: Board, *, name: str = "ek_model"
+    model: bytes,
+    graph: Graph,
+    contract: Contract,
+    board: Board,
+    *,
+    name: str = "ek_model",
+    stored: bool = False,
 ) -> TflmModel:
     """Turn an int8 .tflite into what TensorFlow Lite Micro runs on a board. Equal input gives equal bytes.
 
@@ -84,6 +92,7 @@ def generate(
         contract: the graph's contract, whose table and digest go into the C.
         board: its facts name the release of TensorFlow Lite Micro, its kernels and, if any, its NPU.
         name: prefix of the C symbols.
+        stored: keep the .tflite out of the firmware, in a file for a flash partition of its own.
 
     Raises:
         UnsupportedOpError: listing every operator that the board's release lacks.
@@ -106,15 +115,22 @@ def generate(
     methods = tflm_operators.methods(run)
     table = model_tables(contract)
     digests = {"digest": model_digest(graph), "contract_digest": contract.digest()}
-    layout = tflm_source.layout(contract, arena.bytes, len(carried), len(run.ops), table)
+    inside, constants, apart = carried, digests, {}
+    if stored:
+        fits = tflm_stored.fit(release.name, methods, len(run.ops), contract, table)
+        inside, constants = b"", {"fit": fits.hex()}
+        apart["model.bin"] = tflm_stored.pack(
+            carried, arena.bytes, fits, digests["digest"], digests["contract_digest"]
+        )
+    layout = tflm_source.layout(contract, arena.bytes, len(inside), len(run.ops), table)
     files = {
         "model.h": tflm_source.header(prefix, layout),
-        "model.cc": tflm_source.source(prefix, methods, contract.input_shape),
-        "model_data.c": tflm_source.data(prefix, carried, digests, table),
+        "model.cc": tflm_source.source(prefix, methods, contract.input_shape, stored),
+        "model_data.c": tflm_source.data(prefix, inside, constants, table),
     }
     return TflmModel(
         name=prefix,
-        files={key: text.encode("ascii") for key, text in files.items()},
+        files={key: text.encode("ascii") for key, text in files.items()} | apart,
         contract=contract,
         contract_digest=digests["contract_digest"],
         model_digest=digests["digest"],
@@ -126,6 +142,7 @@ def generate(
         arena=arena,
         data_sha256=hashlib.sha256(carried).hexdigest(),
         npu=npu,
+        stored_bytes=sum(map(len, apart.values())),
     )
 
 

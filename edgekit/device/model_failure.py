@@ -10,6 +10,11 @@ _REASONS = {
     3: ("the arena is too small, or an operator refuses its tensors", _LOG),
     4: ("its input or output are not those that the firmware was generated for", _AGAIN),
     5: ("an operator failed while it ran", _LOG),
+    6: (
+        "there is no whole model in its flash partition",
+        "flash it again: `edgekit flash --model-only --no-build`, or all of it",
+    ),
+    7: ("the model in its flash partition is for other firmware", "flash both, without --model-only"),
 }
 
 

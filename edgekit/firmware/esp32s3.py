@@ -32,6 +32,8 @@ class Facts:
     """The range of espressif/esp-nn's versions, as ESP-IDF's component manager writes it."""
     tflite_micro: str
     """The same for espressif/esp-tflite-micro; empty for a board without the runtime `tflm`."""
+    model_partition: bool
+    """Whether `tflm` keeps the model in a flash partition of its own."""
 
     @property
     def flash_mb(self) -> int:
@@ -49,7 +51,7 @@ def read(board: Board) -> Facts:
     table = Table(board.path, "build.facts", dict(board.build.facts))
     table.only(
         *("flash_chip_bytes", "flash_mode", "psram", "psram_bytes", "esp_nn"),
-        optional=("tflm_library", "tflm_kernels"),
+        optional=("tflm_library", "tflm_kernels", "model_partition"),
     )
     chip = table.integer("flash_chip_bytes", _MIB, max(_CHIPS_MB) * _MIB)
     if chip not in (size * _MIB for size in _CHIPS_MB):
@@ -65,6 +67,7 @@ def read(board: Board) -> Facts:
         psram_bytes=size,
         esp_nn=table.text("esp_nn", _RANGE, "a range of versions such as '>=1.1.2,<1.2.0'"),
         tflite_micro=_tflite_micro(board) if "tflm_library" in table.value else "",
+        model_partition=table.flag("model_partition") if "model_partition" in table.value else False,
     )
 
 

@@ -33,30 +33,43 @@ class Partition:
 
 
 def table(model: "GeneratedModel | TflmModel", board: Board, chip: int) -> tuple[Partition, ...]:
-    """Return the partitions, by offset: settings of the SDK, and the application with the model inside.
+    """Return the partitions, by offset: settings of the SDK, the application, and the model if it lies apart.
 
     The application gets what weights and steps need and an allowance for the rest, and a quarter more, so
-    that the next model of about the same size needs no other table.
+    that the next model of about the same size needs no other table. So does a model that lies apart, where
+    there is room.
 
     Args:
-        model: decides the application's size.
-        board: how large the application may be, at the most.
+        model: decides the sizes.
+        board: how large application and model may be together, at the most.
         chip: the size of the whole flash, in bytes.
 
     Raises:
-        DoesNotFitError: the application would be larger than the board's file allows.
+        DoesNotFitError: they would be larger than the board's file allows.
     """
-    needed = SDK_BYTES + model.weight_bytes + model.table_bytes + _STEP_BYTES * len(model.steps)
+    apart = model.stored_bytes
+    inside = 0 if apart else model.weight_bytes
+    needed = SDK_BYTES + inside + model.table_bytes + _STEP_BYTES * len(model.steps)
     available = max(0, min(board.memory.flash_bytes, chip - _FIRST)) // _UNIT * _UNIT
-    size = -(-(needed + needed // 4) // _UNIT) * _UNIT
-    if needed > available:
+    # Whole units, of which the application gets its own first.
+    left = available - _up(apart)
+    if needed > left:
+        model_too = f", the model in a partition of its own {apart:,}" if apart else ""
         raise DoesNotFitError(
-            f"the application needs about {needed:,} bytes of flash, and a partition of '{board.id}' may "
-            f"have {available:,}",
+            f"the application needs about {needed:,} bytes of flash{model_too}, and a partition of "
+            f"'{board.id}' may have {available:,}",
             "use fewer channels or layers, or a board with more flash",
         )
+    size = min(_up(needed + needed // 4), left)
+    room = min(_up(apart + apart // 4), available - size)
     return (
         Partition("nvs", "data", "nvs", 0x9000, 0x6000),
         Partition("phy_init", "data", "phy", 0xF000, 0x1000),
-        Partition("factory", "app", "factory", _FIRST, min(size, available)),
+        Partition("factory", "app", "factory", _FIRST, size),
+        # A subtype that ESP-IDF leaves to applications.
+        *([Partition("model", "data", "0x40", _FIRST + size, room)] if apart else []),
     )
+
+
+def _up(size: int) -> int:
+    return -(-size // _UNIT) * _UNIT

@@ -97,11 +97,21 @@ def assemble(
     files |= _application(templates / "app", protocol)
     for folder in (*board.build.shared, board.build.template):
         files |= _tree(templates / folder, "")
+    stored = "model.bin" in model.files
+    if stored:
+        assert mlperf is None, "the texts of a model's scores would be in the firmware, the model would not"
+        files |= _tree(templates / "stored_model", "stored_model/")
+        files |= _tree(templates / f"{board.build.template}_model", "")
     if camera:
         files |= _tree(templates / "camera", "camera/")
         files |= _tree(board_camera.folder(board), "")
     context = _context(board, debug, model, mlperf, files)
-    context |= {"camera": view, "external": tuple(external), "kernel_folders": sorted(set(kernels.values()))}
+    context |= {
+        "camera": view,
+        "stored": stored,
+        "external": tuple(external),
+        "kernel_folders": sorted(set(kernels.values())),
+    }
     if esp32s3.wanted(board):
         facts = esp32s3.read(board)
         context |= {"esp32s3": facts, "partitions": partitions.table(model, board, facts.flash_bytes)}

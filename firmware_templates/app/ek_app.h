@@ -21,6 +21,9 @@ enum {
     EK_MODEL_ARENA = 3,     /* the arena is too small, or an operator refuses its tensors */
     EK_MODEL_TENSORS = 4,   /* input or output are not those that the firmware was generated for */
     EK_MODEL_INVOKE = 5,    /* an operator failed while it ran */
+    /* Only where the model has a flash partition of its own. */
+    EK_MODEL_NOT_STORED = 6, /* there is no whole model in it */
+    EK_MODEL_OTHER = 7,      /* the model in it is for other firmware */
 };
 
 /* Ticks of ek_port_ticks that one frame took, and how it ended: 0, or why there are no scores. */

@@ -26,17 +26,22 @@ FLAGS = (
 )
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["inside", "stored"])
 @pytest.mark.parametrize(("name", "camera"), [("xiao_esp32s3_sense", True), ("esp32s3_devkitc", False)])
-def test_every_source_compiles_for_xtensa(name: str, camera: bool, tmp_path: Path) -> None:
+def test_every_source_compiles_for_xtensa(name: str, camera: bool, stored: bool, tmp_path: Path) -> None:
     board = boards.choose(boards.load(name), runtime="tflm")
     data = tflm_models.convolutional()
     graph = tflite.parse(data)
-    model = tflm.generate(data, graph, contract.of(graph), board)
+    model = tflm.generate(data, graph, contract.of(graph), board, stored=stored)
     found = budget.check(model, graph, board, camera=camera)
     made = project.assemble(model, board, camera=camera, external=found.moved)
     project.write(made, tmp_path)
     objects = esp32s3.compile_all(board, made, tmp_path)
     assert {"model/model_data.c", "main/main.c", "main/port.c", "app/ek_app.c"} <= set(objects)
+    apart = {"main/stored_model.c", "stored_model/ek_stored_model.c", "stored_model/ek_sha256.c"}
+    assert apart & set(objects) == (apart if stored else set())
+    makefile = made.files["main/CMakeLists.txt"].decode()
+    assert ("esp_partition" in makefile) == ("esptool_py_flash_to_partition" in makefile) == stored
     include = [tmp_path / folder for folder in project.include_folders(made.files)]
     include += [SDK / "include", SDK / "freestanding"]
     # ESP-IDF compiles C++ as gnu++2b, 5.1 as gnu++20.

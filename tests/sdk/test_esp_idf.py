@@ -1,11 +1,11 @@
 """Building with ESP-IDF, against a tree that behaves as ESP-IDF does at the level of files and processes."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import esp32s3
+import esp_idf_tree
 import pytest
 
 from edgekit import board as boards
@@ -30,22 +30,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def make_idf(tmp_path: Path) -> MakeIdf:
     def make(place: str = "home/esp/esp-idf", version: str = "5.4.1", *, installed: bool = True) -> Path:
-        path = tmp_path / place
-        shutil.copytree(Path(__file__).parent / "fake_esp_idf", path)
-        (path / "tools" / "cmake").mkdir()
-        names = zip(("MAJOR", "MINOR", "PATCH"), version.split("."), strict=True)
-        lines = (f"set(IDF_VERSION_{name} {number})\n" for name, number in names)
-        (path / "tools" / "cmake" / "version.cmake").write_text("".join(lines))
-        if installed:
-            short = ".".join(version.split(".")[:2])
-            python = (
-                tmp_path / "home" / ".espressif" / "python_env" / f"idf{short}_py3.11_env" / "bin" / "python"
-            )
-            python.parent.mkdir(parents=True, exist_ok=True)
-            python.unlink(missing_ok=True)
-            python.symlink_to(sys.executable)
-            (path / "tools-installed").touch()
-        return path
+        return esp_idf_tree.make(tmp_path / place, tmp_path / "home", version, installed=installed)
 
     return make
 

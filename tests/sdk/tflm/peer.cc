@@ -14,6 +14,7 @@
 static long script(const char *name, long otherwise);
 
 static int added;
+static const uint8_t *given; /* the .tflite that the interpreter was made for */
 
 namespace tflite {
 
@@ -22,6 +23,7 @@ uint32_t Model::version() const {
 }
 
 const Model *GetModel(const void *data) {
+    given = static_cast<const uint8_t *>(data);
     return static_cast<const Model *>(data);
 }
 
@@ -93,9 +95,19 @@ static long script(const char *name, long otherwise) {
     return otherwise;
 }
 
+static void put_hex(const uint8_t *data, unsigned size) {
+    for (unsigned i = 0; i < size; i++) {
+        printf("%02x", data[i]);
+    }
+    printf("\n");
+}
+
 int main(int count, char **values) {
     argument_count = count;
     argument_values = values;
+    static uint8_t digests[64]; /* asked for first, as by HELLO */
+    memcpy(digests, ek_model_digest, 32);
+    memcpy(digests + 32, ek_model_contract_digest, 32);
     alignas(16) static uint8_t arena[EK_MODEL_ARENA_BYTES];
     const bool before = ek_model_input(arena) == nullptr && ek_model_output(arena) == nullptr;
     const int first = (int)ek_model_init(arena);
@@ -111,5 +123,7 @@ int main(int count, char **values) {
         printf(" %d", output[i]);
     }
     printf("\nadded %d\n", added);
+    put_hex(digests, sizeof digests);
+    put_hex(given, given == nullptr ? 0 : 8);
     return 0;
 }

@@ -45,10 +45,14 @@ def settings(project: Path, entries: dict[str, str]) -> str:
     return text
 
 
+def components(project: Path) -> str:
+    """Return the makefile of the main component."""
+    return (project / "main" / "CMakeLists.txt").read_text("utf-8")
+
+
 def sources(project: Path) -> bytes:
     """Return all sources of the main component, one behind the other."""
-    text = (project / "main" / "CMakeLists.txt").read_text("utf-8")
-    names = re.findall(r'"(\.\./[^"]+\.c[c]?)"', text)
+    names = re.findall(r'"(\.\./[^"]+\.c[c]?)"', components(project))
     return b"".join((project / "main" / name).read_bytes() for name in names)
 
 
@@ -104,6 +108,12 @@ def main() -> None:
         "app": (app[3], "edgekit.bin"),
         "partition-table": ("0x8000", "partition_table/partition-table.bin"),
     }
+    model = next((row for row in rows if row[0] == "model"), None)
+    if model is not None:
+        if 'esptool_py_flash_to_partition(flash "model" "${build_dir}/model.bin")' not in components(project):
+            sys.exit("nothing is flashed to the partition model")
+        (build / "model.bin").write_bytes((project / "model" / "model.bin").read_bytes())
+        flashed["model"] = (model[3], "model.bin")
     args = {
         "write_flash_args": ["--flash_mode", "dio", "--flash_size", size, "--flash_freq", "80m"],
         "flash_settings": {"flash_mode": "dio", "flash_size": size, "flash_freq": "80m"},
