@@ -1,4 +1,4 @@
-"""What RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR share: their tensors and options."""
+"""What RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR share: their tensors, options and parameters."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +7,7 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.ops import _checks
 from edgekit.ops._overlap import unit_distance
+from edgekit.ops.step import Constant, Step
 
 _MAX_PIXELS = 1 << 20
 """Larger outputs get no claim of an overlap."""
@@ -46,3 +47,33 @@ def resized(graph: Graph, op: Op) -> tuple[Tensor, Tensor, bool, bool]:
     if corners and centers and op.kind == "RESIZE_BILINEAR":
         raise UnsupportedOpError("it has align_corners and half_pixel_centers, which exclude each other")
     return source, target, corners, centers
+
+
+def resize_step(
+    op: Op,
+    source: Tensor,
+    target: Tensor,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    distance: int | None,
+) -> Step:
+    """Return the call of the operator's kernel; `rows` and `columns` are the tables that it takes."""
+    return Step(
+        ops=(op.index,),
+        kind=op.kind,
+        kernel=f"ek_{op.kind.lower()}_s8",
+        params_type="ek_resize_params",
+        params={
+            "batches": source.shape[0],
+            "input_height": source.shape[1],
+            "input_width": source.shape[2],
+            "channels": source.shape[3],
+            "output_height": target.shape[1],
+            "output_width": target.shape[2],
+            "rows": Constant("rows", rows.astype(np.int32)),
+            "columns": Constant("columns", columns.astype(np.int32)),
+        },
+        inputs=(source.index,),
+        output=target.index,
+        overlaps=(distance,),
+    )

@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
-from edgekit.ops._resize import pixel_distance, resized
-from edgekit.ops.step import Constant, Step
+from edgekit.ops._resize import pixel_distance, resize_step, resized
+from edgekit.ops.step import Step
 
 _BITS = 10
 
@@ -16,24 +16,8 @@ def lower(graph: Graph, op: Op) -> Step:
     source, target, corners, centers = resized(graph, op)
     rows = _between(source.shape[1], target.shape[1], corners, centers)
     columns = _between(source.shape[2], target.shape[2], corners, centers)
-    return Step(
-        ops=(op.index,),
-        kind=op.kind,
-        kernel="ek_resize_bilinear_s8",
-        params_type="ek_resize_bilinear_params",
-        params={
-            "batches": source.shape[0],
-            "input_height": source.shape[1],
-            "input_width": source.shape[2],
-            "channels": source.shape[3],
-            "output_height": target.shape[1],
-            "output_width": target.shape[2],
-            "rows": Constant("rows", rows.astype(np.int32)),
-            "columns": Constant("columns", columns.astype(np.int32)),
-        },
-        inputs=(source.index,),
-        output=target.index,
-        overlaps=(pixel_distance(source, rows[:, 0], columns[:, 0], in_turns=True),),
+    return resize_step(
+        op, source, target, rows, columns, pixel_distance(source, rows[:, 0], columns[:, 0], in_turns=True)
     )
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.graph.ir import Graph, Op
-from edgekit.ops._resize import pixel_distance, resized
-from edgekit.ops.step import Constant, Step
+from edgekit.ops._resize import pixel_distance, resize_step, resized
+from edgekit.ops.step import Step
 
 
 def lower(graph: Graph, op: Op) -> Step:
@@ -13,25 +13,7 @@ def lower(graph: Graph, op: Op) -> Step:
     source, target, corners, centers = resized(graph, op)
     rows = _nearest(source.shape[1], target.shape[1], corners, centers)
     columns = _nearest(source.shape[2], target.shape[2], corners, centers)
-    return Step(
-        ops=(op.index,),
-        kind=op.kind,
-        kernel="ek_resize_nearest_neighbor_s8",
-        params_type="ek_resize_nearest_neighbor_params",
-        params={
-            "batches": source.shape[0],
-            "input_height": source.shape[1],
-            "input_width": source.shape[2],
-            "channels": source.shape[3],
-            "output_height": target.shape[1],
-            "output_width": target.shape[2],
-            "rows": Constant("rows", rows.astype(np.int32)),
-            "columns": Constant("columns", columns.astype(np.int32)),
-        },
-        inputs=(source.index,),
-        output=target.index,
-        overlaps=(pixel_distance(source, rows, columns),),
-    )
+    return resize_step(op, source, target, rows, columns, pixel_distance(source, rows, columns))
 
 
 def _nearest(source: int, target: int, corners: bool, centers: bool) -> NDArray[np.int64]:

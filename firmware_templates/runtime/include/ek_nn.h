@@ -368,8 +368,10 @@ typedef struct {
 void ek_batch_matmul_s8(const ek_batch_matmul_params *params, const int8_t *left,
                         const int8_t *right, int8_t *output, void *scratch);
 
-/* RESIZE_NEAREST_NEIGHBOR: `rows` and `columns` say where each output row and column comes from. No
- * scratch. */
+/* RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR: `rows` and `columns` say where each output row and
+ * column comes from. RESIZE_NEAREST_NEIGHBOR has one number for each. RESIZE_BILINEAR has three:
+ * the lower and the upper neighbour, and the weight of the upper one in 1/1024; it rounds once,
+ * ties away from zero. No scratch. */
 typedef struct {
     int32_t batches;
     int32_t input_height;
@@ -379,26 +381,11 @@ typedef struct {
     int32_t output_width;
     const int32_t *rows;
     const int32_t *columns;
-} ek_resize_nearest_neighbor_params;
+} ek_resize_params;
 
-void ek_resize_nearest_neighbor_s8(const ek_resize_nearest_neighbor_params *params,
-                                   const int8_t *input, int8_t *output, void *scratch);
-
-/* RESIZE_BILINEAR: `rows` and `columns` hold three numbers for each output row and column: its
- * lower and its upper neighbour, and the weight of the upper one in 1/1024. Rounds once, ties away
- * from zero. No scratch. */
-typedef struct {
-    int32_t batches;
-    int32_t input_height;
-    int32_t input_width;
-    int32_t channels;
-    int32_t output_height;
-    int32_t output_width;
-    const int32_t *rows;
-    const int32_t *columns;
-} ek_resize_bilinear_params;
-
-void ek_resize_bilinear_s8(const ek_resize_bilinear_params *params, const int8_t *input,
-                           int8_t *output, void *scratch);
+void ek_resize_nearest_neighbor_s8(const ek_resize_params *params, const int8_t *input,
+                                   int8_t *output, void *scratch);
+void ek_resize_bilinear_s8(const ek_resize_params *params, const int8_t *input, int8_t *output,
+                           void *scratch);
 
 #endif

@@ -15,8 +15,8 @@ static void ek_bilinear_pixel(const int8_t *const *corners, int32_t down, int32_
     }
 }
 
-void ek_resize_bilinear_s8(const ek_resize_bilinear_params *params, const int8_t *input,
-                           int8_t *output, void *scratch) {
+void ek_resize_bilinear_s8(const ek_resize_params *params, const int8_t *input, int8_t *output,
+                           void *scratch) {
     (void)scratch;
     const int32_t channels = params->channels;
     const int32_t row_size = params->input_width * channels;

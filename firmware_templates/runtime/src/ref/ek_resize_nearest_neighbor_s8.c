@@ -3,8 +3,8 @@
 
 #include "ek_nn.h"
 
-void ek_resize_nearest_neighbor_s8(const ek_resize_nearest_neighbor_params *params,
-                                   const int8_t *input, int8_t *output, void *scratch) {
+void ek_resize_nearest_neighbor_s8(const ek_resize_params *params, const int8_t *input,
+                                   int8_t *output, void *scratch) {
     (void)scratch;
     const int32_t channels = params->channels;
     for (int32_t batch = 0; batch < params->batches; batch++) {
