@@ -1,37 +1,32 @@
 """Many models in one image of an emulated board, compared with LiteRT's reference kernels step by step.
 
-The image is a debug build of the firmware, by edgekit's own build, in which `graphs.c` stands in the place of
-main, application and serial protocol.
+The image is a debug build of the firmware in which `graphs.c` stands in the place of main and application.
 """
 
-import hashlib
-import json
 import struct
-import subprocess
 import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import bare_metal
 import numpy as np
 import random_graphs
 from numpy.typing import NDArray
 
 from edgekit import contract
-from edgekit.board import Board, TickUnit
+from edgekit.board import Board
 from edgekit.codegen.generator import GeneratedModel, generate
-from edgekit.emulator import ending, qemu
 from edgekit.errors import EdgekitError
-from edgekit.firmware import build, manifest, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle
 
 FRAMES = 6
 _HERE = Path(__file__).parent
-_RUN_S = 120
-_REPLACED = {"batch.c", "app/ek_app.c", "app/ek_classify.c"}
+_RUN_S = 600
+_PROGRAM = {"main.c": "graphs.c", "graphs.h": "graphs.h"}
 
 
 @dataclass(frozen=True)
@@ -118,20 +113,10 @@ def _first(case: Case, frame: int, answer: bytes | str) -> str:
 
 
 def _image(cases: Sequence[Case], board: Board, level: str, folder: Path) -> FirmwareImage:
-    first = cases[0].model
-    whole = replace(
-        first,
-        files={"model.c": _source(cases)},
-        steps=tuple(step for case in cases for step in case.model.steps),
-    )
-    made = project.assemble(whole, board, debug=True)
-    files = {name: content for name, content in made.files.items() if name not in _REPLACED}
-    files["main.c"] = (_HERE / "graphs.c").read_bytes()
-    files["graphs.h"] = (_HERE / "graphs.h").read_bytes()
-    fields = json.loads(made.manifest)
-    fields["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    project.write(replace(made, files=files, manifest=manifest.to_json(fields)), folder)
-    return build.build(folder, board, cflags=[f"-O{level}"], jobs=1)
+    steps = tuple(step for case in cases for step in case.model.steps)
+    whole = replace(cases[0].model, files={"model.c": _source(cases)}, steps=steps)
+    files = {name: (_HERE / source).read_bytes() for name, source in _PROGRAM.items()}
+    return bare_metal.program(whole, board, files, level, folder)
 
 
 def _source(cases: Sequence[Case]) -> bytes:
@@ -172,23 +157,13 @@ def _answers(
 
 def _emulate(image: FirmwareImage, board: Board, frames: bytes) -> tuple[bytes, str]:
     """Return the answers of one start of the board, and why there are not more of them."""
-    # No instructions are counted here, and QEMU is faster without.
-    uncounted = replace(board, ticks=replace(board.ticks, unit=TickUnit.MICROSECONDS))
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as name, tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
         folder = Path(name)
         (folder / "graphs-frames.bin").write_bytes(frames)
         answers = folder / "graphs-answers.bin"
-        machine = qemu.find(board.emulator)
-        process = machine.start(uncounted, image.path, ["-serial", "none"], errors, folder=folder)
         problem = ""
         try:
-            code = process.wait(_RUN_S)
-            ending.check(image, board, code, ending.last_lines(errors))
-            problem = f"QEMU was ended by signal {-code}" if code else ""
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            problem = f"it was not ready after {_RUN_S} s"
+            bare_metal.run(image, board, folder, _RUN_S)
         except EdgekitError as error:
             problem = error.message
         return answers.read_bytes() if answers.exists() else b"", problem
