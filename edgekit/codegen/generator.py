@@ -75,8 +75,7 @@ def generate(
         UnsupportedOpError: listing every operator that cannot be run, with the reason.
         UsageError: `name` is no C identifier.
     """
-    steps = kernels.adapt(graph, ops.lower(graph), folders)
-    steps = without_copies(graph, steps, kernels.optimised(steps, folders))
+    steps = without_copies(graph, kernels.adapt(graph, ops.lower(graph), folders))
     return render(graph, contract, steps, name=name)
 
 
@@ -205,7 +204,7 @@ static inline int32_t {prefix}_invoke(uint8_t *arena) {{
 
 def headers(steps: Sequence[Step]) -> str:
     """Return the lines that include what declares the steps' kernels."""
-    folders = sorted({step.folder for step in steps} - {PORTABLE})
+    folders = sorted({step.folder for step in steps if (step.kernel or "").endswith(f"_{step.folder}")})
     return "".join(f'#include "{name}"\n' for name in ("ek_nn.h", *(f"ek_{f}.h" for f in folders)))
 
 

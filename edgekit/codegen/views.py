@@ -14,11 +14,11 @@ Bytes then matter for longer, which can cost more memory than the copy. So this 
 does not grow by it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from edgekit.codegen.planner import ALIGNMENT, plan
+from edgekit.codegen.planner import plan
 from edgekit.codegen.storage import lifetimes
 from edgekit.graph.ir import Graph
 from edgekit.ops._strided import RANK
@@ -32,22 +32,15 @@ _MOST_TRIES = 16
 """Copies that are tried one by one where all together need more memory; fewer from 256 steps on."""
 
 
-def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int] = ()) -> tuple[Step, ...]:
-    """Return the steps with copies made free where the arena does not grow by it.
-
-    Args:
-        graph: the model.
-        steps: as they are to run, fitted to their kernels.
-        aligned: the steps whose kernels want inputs and output at multiples of 16 bytes. Portable kernels
-            take bytes from anywhere.
-    """
+def without_copies(graph: Graph, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the steps with copies made free where the arena does not grow by it."""
     plain = tuple(steps)
     if not 0 < len(steps) <= _MOST_STEPS:
         return plain
     copies = [number for number, step in enumerate(steps) if _shown(graph, step) is not None][:_MOST_COPIES]
     every = plain
     for number in copies:
-        every = _freed(graph, every, number, aligned)
+        every = _freed(graph, every, number)
     if every == plain:
         return plain
     least = plan(graph, plain).arena_bytes
@@ -55,7 +48,7 @@ def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int]
         return every
     best = plain
     for number in copies[: min(_MOST_TRIES, (_MOST_TRIES << 16) // len(steps) ** 2)]:
-        tried = _freed(graph, best, number, aligned)
+        tried = _freed(graph, best, number)
         needed = plan(graph, tried).arena_bytes
         if needed <= least:
             best, least = tried, needed
@@ -77,7 +70,7 @@ def _shown(graph: Graph, step: Step) -> tuple[int, ...] | None:
     return None
 
 
-def _freed(graph: Graph, steps: tuple[Step, ...], number: int, aligned: Collection[int]) -> tuple[Step, ...]:
+def _freed(graph: Graph, steps: tuple[Step, ...], number: int) -> tuple[Step, ...]:
     """Return the steps with one copy made free, or as they are where that would be wrong."""
     step = steps[number]
     places = _shown(graph, step)
@@ -88,7 +81,7 @@ def _freed(graph: Graph, steps: tuple[Step, ...], number: int, aligned: Collecti
         step, kernel=None, params_type="", params={}, overlaps=(), gathered=False, places=places
     )
     found = (*steps[:number], changed, *steps[number + 1 :])
-    return found if _is_aligned(graph, found, aligned) else steps
+    return found if _is_aligned(graph, found) else steps
 
 
 def _are_parts(graph: Graph, steps: Sequence[Step], step: Step) -> bool:
@@ -106,9 +99,12 @@ def _are_parts(graph: Graph, steps: Sequence[Step], step: Step) -> bool:
     )
 
 
-def _is_aligned(graph: Graph, steps: Sequence[Step], aligned: Collection[int]) -> bool:
+def _is_aligned(graph: Graph, steps: Sequence[Step]) -> bool:
+    """Whether each kernel finds its inputs and output at multiples of what it wants."""
+    aligned = [step for step in steps if step.kernel is not None and step.alignment > 1]
     if not aligned:
         return True
     places = {index: at for s in lifetimes(graph, steps) for index, at in s.tensors.items()}
-    touched = (index for number in aligned for index in (*steps[number].inputs, steps[number].output))
-    return all(places[index] % ALIGNMENT == 0 for index in touched)
+    return all(
+        places[index] % step.alignment == 0 for step in aligned for index in (*step.inputs, step.output)
+    )

@@ -91,9 +91,8 @@ def assemble(
     files = {f"model/{name}": content for name, content in model.files.items()}
     kernels: dict[str, str] = {}
     if board.build.runtime is Runtime.COMPILED:
-        needed = {step.kernel for step in model.steps if step.kernel}
-        kernels, runtime = _runtime(templates / "runtime", board, needed)
-        files |= runtime
+        kernels = {step.kernel: step.folder for step in model.steps if step.kernel}
+        files |= _runtime(templates / "runtime", board, kernels)
     files |= _application(templates / "app", protocol)
     for folder in (*board.build.shared, board.build.template):
         files |= _tree(templates / folder, "")
@@ -171,27 +170,20 @@ def defines(debug: bool) -> tuple[str, ...]:
     return ("-DEK_TRACE=1",) if debug else ()
 
 
-def _runtime(folder: Path, board: Board, needed: set[str]) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Return the folder of each needed kernel, and the runtime's files."""
+def _runtime(folder: Path, board: Board, kernels: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the runtime's files: its headers, and each kernel from its folder."""
     files = _tree(folder / "include", "runtime/include/")
-    chosen: dict[str, str] = {}
-    for kernel in sorted(needed):
+    for kernel, variant in kernels.items():
         assert _KERNEL.fullmatch(kernel), kernel
-        for variant in board.build.kernels:
-            source = folder / "src" / variant / f"{kernel}.c"
-            if source.is_file():
-                chosen[kernel] = variant
-                files[f"runtime/src/{variant}/{kernel}.c"] = source.read_bytes()
-                break
-        else:
+        if variant not in board.build.kernels:
             raise ProjectError(
                 f"the board '{board.id}' has no kernel {kernel}: not in {', '.join(board.build.kernels)}",
                 "add 'ref', which has every kernel, to build.kernels of the board file",
             )
-    for variant in sorted(set(chosen.values())):
-        for header in sorted((folder / "src" / variant).glob("*.h")):
-            files[f"runtime/src/{variant}/{header.name}"] = header.read_bytes()
-    return chosen, files
+        place = folder / "src" / variant
+        for source in (place / f"{kernel}.c", *place.glob("*.h")):
+            files[f"runtime/src/{variant}/{source.name}"] = source.read_bytes()
+    return files
 
 
 def _application(folder: Path, protocol: Protocol) -> dict[str, bytes]:

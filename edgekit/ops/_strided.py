@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Op, Tensor
-from edgekit.ops._overlap import unit_distance
+from edgekit.ops.overlap import unit_distance
 from edgekit.ops.step import Param, Step
 
 RANK = 6

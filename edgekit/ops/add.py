@@ -10,7 +10,7 @@ from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._broadcast import broadcast
-from edgekit.ops._overlap import dense_distance
+from edgekit.ops.overlap import dense_distance
 from edgekit.ops.step import Constant, Param, Step
 
 _LEFT_SHIFT = 20

@@ -11,8 +11,8 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops._overlap import mean_distance
 from edgekit.ops._strided import joined, row_major, walk_distance
+from edgekit.ops.overlap import mean_distance
 from edgekit.ops.step import Param, Step
 
 _RANK = 3

@@ -6,7 +6,7 @@ A PAD in front of a convolution never comes here: `edgekit.graph.rewrites` folds
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops._overlap import pad_distance
+from edgekit.ops.overlap import pad_distance
 from edgekit.ops.step import Param, Step
 
 _RANK = 4
