@@ -6,7 +6,7 @@ nothing is lost as long as end <= need + d: the least distance is the largest en
 At -input size there is no bound left: the whole input has been read before the first byte is written.
 
 What a kernel has read when it writes is a property of its C, which says so in its first comment, and
-tests/kernels/test_overlap.py runs every kernel at exactly these distances.
+tests/kernels/test_folders.py runs every kernel at exactly these distances.
 """
 
 from collections.abc import Sequence

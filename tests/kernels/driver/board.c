@@ -6,7 +6,7 @@
 #define MARK_BYTES 32u
 #define MARK 0xA7u
 
-static _Alignas(16) uint8_t pool[1u << 20];
+static _Alignas(16) uint8_t pool[1u << 18];
 static struct {
     size_t begin;
     size_t end;
