@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._window import geometry
 from edgekit.ops.overlap import Walk, window_distance
@@ -37,7 +36,7 @@ def lower_pool(graph: Graph, op: Op, kernel: str, *, written_first: bool) -> Ste
     one_by_one = 0 if channels > 1 else None
     walk = Walk(partial=channels if written_first else one_by_one)
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel=kernel,
         params_type="ek_pool_2d_params",

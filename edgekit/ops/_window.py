@@ -2,7 +2,6 @@
 
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
-from edgekit.graph.rewrites import EXPLICIT_PADDING
 from edgekit.ops._checks import MAX_ELEMENTS, describe, expect_shape, option
 from edgekit.ops.geometry import Geometry
 
@@ -18,14 +17,12 @@ def geometry(graph: Graph, op: Op, source: Tensor, target: Tensor, filter_size: 
         raise ModelError(f"{describe(graph, op)} needs images of rank 4, not {list(source.shape)}")
     stride = (option(op, "stride_h"), option(op, "stride_w"))
     dilation = (option(op, "dilation_h_factor", 1), option(op, "dilation_w_factor", 1))
-    explicit = op.options.get(EXPLICIT_PADDING, (0, 0, 0, 0))
-    assert isinstance(explicit, tuple)
     padding = op.options.get("padding")
     if padding not in ("SAME", "VALID"):
         raise UnsupportedOpError(f"its padding is {padding}, SAME or VALID is needed")
     before, sizes = [], []
     for axis in (0, 1):
-        explicit_before, explicit_after = explicit[2 * axis], explicit[2 * axis + 1]
+        explicit_before, explicit_after = op.padding[2 * axis], op.padding[2 * axis + 1]
         size = source.shape[1 + axis] + explicit_before + explicit_after
         reach = (filter_size[axis] - 1) * dilation[axis] + 1
         if max(size, reach) > MAX_ELEMENTS:

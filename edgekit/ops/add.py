@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import DType, Graph, Op, Tensor
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._broadcast import broadcast
 from edgekit.ops.overlap import dense_distance
@@ -36,7 +35,7 @@ def lower(graph: Graph, op: Op) -> Step:
     params["constant"] = 0 if values is None else Constant("constant", values)
     activations = operands if values is None else operands[:1]
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_add_s8" if values is None else "ek_add_constant_s8",
         params_type="ek_add_params",

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from edgekit.errors import ModelError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._convolution import Convolution, convolution, parameters
 from edgekit.ops.geometry import Geometry
@@ -21,7 +20,7 @@ def lower(graph: Graph, op: Op) -> Step:
     groups = _groups(graph, op, found)
     geometry = replace(found.geometry, groups=groups)
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_conv_2d_s8",
         params_type="ek_conv_2d_params",

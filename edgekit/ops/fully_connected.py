@@ -9,7 +9,6 @@ import numpy as np
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import DType, Graph, Op, Quantization
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops.geometry import Geometry
 from edgekit.ops.overlap import row_distance
@@ -53,7 +52,7 @@ def lower(graph: Graph, op: Op) -> Step:
     limits = [int(reach.max())] if len(scales) == 1 else [int(value) for value in reach]
     constants += _multipliers(scales, limits, quantization, out, (low, high))
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_fully_connected_s8",
         params_type="ek_fully_connected_params",
