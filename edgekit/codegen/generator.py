@@ -219,6 +219,8 @@ def step_data(symbol: str, step: Step) -> str:
             align = _ALIGN if value.size >= _ALIGN else 0
             arrays += c_source.array(name, value.values.reshape(-1), align=align)
             fields[key] = name
+        elif isinstance(value, tuple):
+            fields[key] = c_source.braces(value)
         else:
             fields[key] = c_source.literal(value)
     return arrays + c_source.struct(step.params_type, f"{symbol}_params", fields)

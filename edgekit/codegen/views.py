@@ -21,7 +21,6 @@ from itertools import accumulate
 from edgekit.codegen.planner import plan
 from edgekit.codegen.storage import lifetimes
 from edgekit.graph.ir import Graph
-from edgekit.ops._strided import RANK
 from edgekit.ops.step import Step
 
 _MOST_STEPS = 640
@@ -59,11 +58,10 @@ def _shown(graph: Graph, step: Step) -> tuple[int, ...] | None:
     """Return the `places` of a step that copies whole runs of bytes; None if it does anything else."""
     p = step.params
     if step.kernel == "ek_strided_copy_s8":
-        last = RANK - 1
-        run = p[f"stride_{last}"] == 1 or p[f"size_{last}"] == 1
-        start = p["start"]
-        assert isinstance(start, int)
-        return (-start,) if run and all(p[f"size_{i}"] == 1 for i in range(last)) else None
+        start, size, stride = p["start"], p["size"], p["stride"]
+        assert isinstance(start, int) and isinstance(size, tuple) and isinstance(stride, tuple)
+        run = stride[-1] == 1 or size[-1] == 1
+        return (-start,) if run and set(size[:-1]) == {1} else None
     if step.kernel == "ek_concatenation_s8" and p["outer"] == 1 and p["constants"] == 0:
         sizes = [graph.tensor(index).size for index in step.inputs]
         return tuple(accumulate(sizes[:-1], initial=0))

@@ -67,12 +67,8 @@ def lower_binary(
             output=target.index,
             overlaps=(0,),
         )
-    params: dict[str, Param] = {
-        **walk,
-        **fields,
-        "constant": Constant("constant", values),
-        "constant_place": place,
-    }
+    constant: dict[str, Param] = {"constant": Constant("constant", values), "constant_place": place}
+    params = constant | walk | fields
     return _step(op, f"ek_{op.kind.lower()}_constant_s8", params, [activation], target)
 
 

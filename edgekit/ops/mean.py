@@ -79,9 +79,8 @@ def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> tuple[dict[str, Para
                 f"it reduces in {len(dimensions)} dimensions apart, at most {_RANK} are possible"
             )
         dimensions = [(1, 0)] * (_RANK - len(dimensions)) + dimensions
-        for i, (size, stride) in enumerate(dimensions):
-            params[f"{name}_size_{i}"] = size
-            params[f"{name}_stride_{i}"] = stride
+        params[f"{name}_size"] = tuple(size for size, _ in dimensions)
+        params[f"{name}_stride"] = tuple(stride for _, stride in dimensions)
         if not wanted:
             kept = dimensions
     return params, walk_distance(kept, 0, 1, math.prod(sizes))

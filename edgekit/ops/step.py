@@ -27,7 +27,7 @@ class Constant:
         return int(self.values.nbytes)
 
 
-Param: TypeAlias = int | Constant
+Param: TypeAlias = int | tuple[int, ...] | Constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Step:
     params_type: str
     """The C struct of `params`, declared in ek_nn.h: `ek_conv_2d_params`."""
     params: Mapping[str, Param]
-    """Field name to value, in the order of the struct; a Constant becomes a pointer to its array."""
+    """Every field of the struct, in its order, by name; a Constant becomes a pointer to its array."""
     inputs: tuple[int, ...]
     """Activation tensors that are read."""
     output: int

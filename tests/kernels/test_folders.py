@@ -5,6 +5,7 @@ or if tests/sdk/<folder>/ has functions of our own in the place of a vendor's li
 board whose file names it.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -203,6 +204,29 @@ def test_views_claim_nothing() -> None:
     rng = np.random.default_rng(6)
     steps = [step for kind in CASES for step in ops.lower(tflite.parse(KINDS[kind](rng)))]
     assert not [step for step in steps if step.kernel is None and step.overlaps]
+
+
+FIELD = re.compile(r"    (?:const )?\w+ \*?(?:const \*)?(\w+)(?:\[\d\])?;")
+
+
+def struct_fields() -> dict[str, list[str]]:
+    """Return the fields of every struct of parameters, by its name."""
+    text = "".join(path.read_text() for path in sorted(runner.RUNTIME.rglob("*.h")))
+    return {
+        name: FIELD.findall(body)
+        for body, name in re.findall(r"typedef struct \{\n(.*?)\} (\w+);", text, re.S)
+    }
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_step_has_a_value_for_each_field_of_its_struct(folder: str) -> None:
+    """A C compiler takes a forgotten field for 0 without a word."""
+    fields = struct_fields()
+    for kind in KINDS:
+        for item in cases_of(folder, kind, rng_of(kind, 4), 10):
+            step = runner.lower(item.model, folder)
+            if step.kernel is not None:
+                assert list(step.params) == fields[step.params_type], (kind, step.params_type)
 
 
 def test_a_step_with_a_filter_has_its_geometry() -> None:

@@ -148,8 +148,7 @@ def test_nothing_alive_is_overwritten(network: tuple[Graph, list[Step]]) -> None
 
 def run_of_bytes(source: int, output: int, start: int, size: int) -> Step:
     """Return the copy of a slice, as the operators lower it."""
-    params = {"start": start, **{f"size_{i}": 1 for i in range(5)}, "size_5": size}
-    params |= {**{f"stride_{i}": 0 for i in range(5)}, "stride_5": 1}
+    params = {"start": start, "size": (1, 1, 1, 1, 1, size), "stride": (0, 0, 0, 0, 0, 1)}
     copy = replace(step((source,), output, overlaps=(-start,)), kind="SLICE", kernel="ek_strided_copy_s8")
     return replace(copy, params=params)
 

@@ -48,9 +48,9 @@ def sizes_fit(geometry: Geometry) -> bool:
 
 def dense_size(step: Step) -> int | None:
     """Return the elements of an operator of two operands; None where one of them is repeated."""
-    outer = [number(step, f"size_{i}") for i in range(3)]
-    strides = [number(step, f"input{i}_stride_3") for i in (1, 2)]
-    return number(step, "size_3") if outer == [1, 1, 1] and strides == [1, 1] else None
+    size, first, second = (step.params[name] for name in ("size", "input1_stride", "input2_stride"))
+    assert isinstance(size, tuple) and isinstance(first, tuple) and isinstance(second, tuple)
+    return size[3] if size[:3] == (1, 1, 1) and first[3] == second[3] == 1 else None
 
 
 def aligned(size: int, multiple: int = _ALIGN) -> int:
