@@ -9,16 +9,18 @@ of the inputs, at a stated distance, and both are one allocation of just that si
 import os
 import struct
 import subprocess
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import bare_programs
+import bare_metal
 import numpy as np
+import small_models
 from numpy.typing import NDArray
 
-from edgekit import board, kernels, ops, resources
+from edgekit import board, contract, kernels, ops, resources
 from edgekit.board import Board
 from edgekit.codegen import generator
 from edgekit.graph import tflite
@@ -194,11 +196,16 @@ def _on_host(program: Path, feed: bytes) -> bytes:
 
 
 def _on_board(cases_c: str, steps: Sequence[Step], target: Board, folder: Path, feed: bytes) -> bytes:
-    sources = {name: (DRIVER / name).read_bytes() for name in ("driver.c", "driver.h", "board.c")}
-    image = bare_programs.build(sources | {"cases.c": cases_c.encode()}, steps, target, folder)
-    answers, problem = bare_programs.run(image, target, feed)
-    assert not problem, problem
-    return answers
+    files = {"main.c": "board.c", "driver.c": "driver.c", "driver.h": "driver.h"}
+    sources = {name: (DRIVER / source).read_bytes() for name, source in files.items()}
+    graph = tflite.parse(small_models.classifier())
+    model = generator.generate(graph, contract.of(graph))
+    whole = replace(model, files={"model.c": cases_c.encode()}, steps=tuple(steps))
+    image = bare_metal.program(whole, target, sources, "3", folder)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
+        (Path(name) / "input.bin").write_bytes(feed)
+        bare_metal.run(image, target, Path(name), 300)
+        return (Path(name) / "output.bin").read_bytes()
 
 
 def _places(graph: Graph, step: Step, layout: Layout, shifts: int) -> bytes:
