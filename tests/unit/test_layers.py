@@ -24,7 +24,6 @@ LAYERS = (
 # Results that one stage hands to another: the only imports inside the stages' layer.
 RESULT_TYPES = {
     ("firmware", "edgekit.codegen.generator"): {"GeneratedModel"},
-    ("firmware", "edgekit.codegen.tflm"): {"TflmModel"},
     ("flash", "edgekit.firmware.image"): {"FirmwareImage", "FlashSettings", "Part"},
     # A bootloader that talks over the serial port is talked to over the transports that devices have.
     ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},
