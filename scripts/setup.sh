@@ -51,6 +51,7 @@ locked() { sed -n "/^$1==/,/[^\\\\]\$/p" requirements.lock; } # the lines of one
 
 # An interrupted first run can leave an environment without pip.
 [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null || { rm -rf .venv; make_venv; }
+rm -f .venv/.edgekit-* # until this ends well, .venv is of no lock
 pip='.venv/bin/python -m pip --quiet --disable-pip-version-check'
 uv='.venv/bin/uv pip'
 if ! [ -x .venv/bin/uv ]; then
@@ -95,4 +96,4 @@ if [ "$want" = torch ]; then
       install $uv install --quiet --no-deps --only-binary :all: --require-hashes --requirements -
   fi
 fi
-printf '%s' "$lock" >"$stamp"
+for done in base "$want"; do printf '%s' "$lock" >".venv/.edgekit-$done"; done
