@@ -67,7 +67,7 @@ VIRTUAL_ENV=$PWD/.venv
 export VIRTUAL_ENV
 say 'installing the packages of requirements.lock (about 600 MB to download the first time)'
 # What builds packages comes first, from the lock too: an isolated build would fetch the newest there is, unchecked.
-for name in setuptools hatchling editables packaging pathspec pluggy trove-classifiers; do locked $name; done |
+for name in setuptools hatchling editables packaging pathspec pluggy tomlkit trove-classifiers; do locked $name; done |
   install $uv install --quiet --no-deps --only-binary :all: --require-hashes --requirements -
 # Compiled now, once: otherwise the first import of TensorFlow takes three times as long.
 sed '/^torch==/,$d' requirements.lock |
