@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"errors", "percentiles"},
+    {"install", "percentiles"},
+    {"errors"},
     {"resources", "process", "files", "toml_table", "json_object"},
     {"graph"},
     {"contract"},
