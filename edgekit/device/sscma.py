@@ -313,7 +313,7 @@ class SscmaDevice:
         """Say what has come since the wait began that was not awaited."""
         unread = self.losses.damaged + self.losses.too_long - self._unread_then
         came = ((self._others, "other messages"), (unread, "damaged lines"))
-        return "".join(f"; {number:,} {what} came" for number, what in came if number)
+        return "".join(f"; {what}: {number:,}" for number, what in came if number)
 
     def _pause(self, seconds: float) -> None:
         """Wait, and read on meanwhile."""
