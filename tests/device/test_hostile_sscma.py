@@ -106,6 +106,7 @@ def test_a_board_that_stays_busy(monkeypatch: pytest.MonkeyPatch) -> None:
         (message(1, "TAG@INVOKE", 0, [1]), "other messages: "),
         (message(1, "TAG@OTHER"), "other messages: "),
     ],
+    ids=[*FLOODS, "events without an object", "events of another command"],
 )
 def test_a_result_is_not_waited_for_without_end(
     monkeypatch: pytest.MonkeyPatch, flood: bytes, said: str
@@ -123,7 +124,9 @@ def test_a_result_is_not_waited_for_without_end(
         assert device.restarts == 1
 
 
-@pytest.mark.parametrize("flood", [message(1, "TAG@INVOKE", 7), message(1, "INIT@STAT?")])
+@pytest.mark.parametrize(
+    "flood", [message(1, "TAG@INVOKE", 7), message(1, "INIT@STAT?")], ids=["busy", "restart"]
+)
 def test_a_board_that_only_stops_is_given_up(monkeypatch: pytest.MonkeyPatch, flood: bytes) -> None:
     line = connect(monkeypatch, Board(ALL, flood, period_s=3.0, late=True), sscma)
     with SscmaDevice.open(line, timeout_s=TIMEOUT_S) as device:

@@ -148,12 +148,14 @@ def test_any_bootloader_is_through_in_bounded_time(said: list[bytes], period_s: 
 
 
 def test_an_interrupt_is_obeyed_on_a_line_that_never_pauses() -> None:
-    line = VirtualLine(Flood([READY, b"", b"C", b"", bytes([ACK])], 0.15), Clock())
+    peer = Flood([READY, b"", b"C", b"", bytes([ACK])], 0.15)
+    line = VirtualLine(peer, Clock())
     interrupted: list[float] = []
 
     def interrupt(done: int, whole: int) -> None:
         interrupted.append(line.clock.now)
-        line.peer.period_s = 0.001
+        peer.turns, peer.period_s = itertools.repeat(b"x"), 0.001
+        line._idle_at = line.clock.now
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
