@@ -198,6 +198,7 @@ class Session:
     def _progressed(self, now: float) -> None:
         self._progress_at = now
         self._useless.clear()
+        self._last_noise = b""
         self._bytes_then = self.statistics.bytes_received
         self._questions_then = self.statistics.questions
 
@@ -362,7 +363,7 @@ class Session:
             heard = f"only {packets} came back"
         elif not received:
             what, heard = "has been silent", "nothing came back"
-        elif not self.statistics.packets:
+        else:
             heard += " and no packet of this protocol"
             if text := wire.Noise(self._last_noise or self._decoder.pending).text:
                 heard += f"; the last was '{' '.join(text.split())[-80:]}'"

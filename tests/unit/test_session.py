@@ -260,6 +260,15 @@ def test_a_device_that_crashes_on_every_frame_is_given_up() -> None:
     assert session.statistics.reconnections == 6
 
 
+def test_a_line_that_breaks_while_it_is_greeted_has_one_timeout_for_all_attempts() -> None:
+    session = Session(1, 0.0, timeout_s=2.0)
+    for step in range(4):
+        session.bytes_to_send(0.5 * step)
+        session.reconnected("the line was closed", 0.5 * step)
+    with pytest.raises(DeviceError, match="silent for 2 s"):
+        session.bytes_to_send(2.0)
+
+
 def test_a_device_that_only_ever_boots_is_given_up() -> None:
     session = Session(1, 0.0, timeout_s=2.0)
     with pytest.raises(DeviceError, match="not answered for 2 s: 20 hello requests were sent, only 20 HELLO"):
