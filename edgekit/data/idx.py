@@ -51,7 +51,8 @@ def load(path: Path) -> Dataset:
         DataError: a file is damaged, is a labels file, or images and labels differ in number.
     """
     images = _read(path)
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
+    wrong = images.ndim not in (3, 4) or 0 in images.shape[1:]
+    if wrong or (images.ndim == 4 and images.shape[3] not in (1, 3)):
         raise DataError(
             f"'{path}' holds an array of shape {images.shape}, not images [N, H, W]",
             "name the images file; the labels file is found beside it",
@@ -95,8 +96,11 @@ def _read_array(file: IO[bytes], path: Path) -> NDArray[np.uint8]:
         raise DataError(f"'{path}' ends in its header", "fetch it again")
     shape = struct.unpack(f">{head[3]}I", raw)
     need = math.prod(shape)
-    if need > _MAX_BYTES:
-        raise DataError(f"'{path}' claims {need} bytes for shape {shape}, more than edgekit reads")
+    # NumPy counts the bytes of a shape as if none of its sizes were 0.
+    if math.prod(filter(None, shape)) > _MAX_BYTES:
+        raise DataError(
+            f"'{path}' claims the shape {shape}, which is more than edgekit reads", "fetch it again"
+        )
     values = file.read(need + 1)
     if len(values) != need:
         word = "ends early" if len(values) < need else "goes on"
