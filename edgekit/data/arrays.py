@@ -23,6 +23,7 @@ _DAMAGED = (
     NotImplementedError,
     RuntimeError,
     UnicodeDecodeError,  # of the names of members
+    OSError,  # a member that would begin before the file
 )
 _HINT = "images: uint8 [N, H, W] or [N, H, W, 1 or 3]; labels: integers [N]"
 

@@ -18,6 +18,7 @@ from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
 
 _MAX_BYTES = 1 << 32
+_PIECE_BYTES = 1 << 20
 _UINT8 = 8
 _PREFIXES = {"train": "train", "test": "t10k"}
 
@@ -101,8 +102,16 @@ def _read_array(file: IO[bytes], path: Path) -> NDArray[np.uint8]:
         raise DataError(
             f"'{path}' claims the shape {shape}, which is more than edgekit reads", "fetch it again"
         )
-    values = file.read(need + 1)
+    values = _read_most(file, need + 1)
     if len(values) != need:
         word = "ends early" if len(values) < need else "goes on"
         raise DataError(f"'{path}' claims {need} bytes for shape {shape}, but {word}", "fetch it again")
     return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _read_most(file: IO[bytes], most: int) -> bytearray:
+    """Read up to `most` bytes; memory is taken for what is there, not for what a header claims."""
+    values = bytearray()
+    while piece := file.read(min(most - len(values), _PIECE_BYTES)):
+        values += piece
+    return values
