@@ -16,9 +16,10 @@ from edgekit.bench import compare
 from edgekit.cli import _options
 from edgekit.emulator import batch, counter
 from edgekit.errors import FlashError, ModelError, ToolError
-from edgekit.firmware import flasher_args, layout, manifest, symbols
+from edgekit.firmware import esp32s3, flasher_args, layout, manifest, symbols
 from edgekit.firmware.image import RECORD, FirmwareImage
-from edgekit.flash import _drive, _volumes
+from edgekit.flash import _drive, _esptool_facts, _volumes, xmodem
+from edgekit.flash import uf2 as uf2_flash
 from edgekit.graph import tflite
 from edgekit.json_object import JsonObject
 from fuzz.target import Target, scratch, written
@@ -60,6 +61,11 @@ def board_file(data: bytes) -> None:
     board.verification(target)
     for runtime in target.build.runtimes:
         board.choose(target, runtime=runtime)
+    facts = {"uf2": uf2_flash._read, "xmodem": xmodem._read, "esptool": _esptool_facts.read}
+    if target.flash.method in facts:
+        facts[target.flash.method](target)
+    if esp32s3.wanted(target):
+        esp32s3.read(target)
 
 
 def _board_seeds() -> list[bytes]:
