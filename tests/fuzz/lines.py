@@ -206,12 +206,14 @@ def _session_seeds() -> list[bytes]:
         return b"".join(bytes([code, first]).ljust(_RECORD, b"\1") for code, first in operations)
 
     restart = script((10, 0), (10, 1), (11, 30), (10, 1))
-    return [
+    short = [
         script((8, 0), (9, 0), (9, 1), (9, 2), (11, 100)),
         restart + script((9, 0), (7, 8), (7, 9)),
         script((12, 0), (14, 1), (13, 1), (14, 2), (13, 2), (12, 1), (11, 250)),
         script((0xD1, 3), (15, 5), (7, 1), (10, 1), (9, 1)),
     ]
+    # libFuzzer makes no inputs much longer than those that it begins with.
+    return [*short, b"".join(short[:3]) * 5]
 
 
 # Others' firmware
