@@ -2,11 +2,10 @@
 
 from flash import we2_bootloader
 
-from edgekit import board
 from edgekit.flash import _esptool_log, xmodem
 from edgekit.flash._we2_session import Patience
 from fuzz.lines import Clock, Peer
-from fuzz.target import Target
+from fuzz.target import Target, board_of
 
 
 class PacedPeer(Peer):
@@ -43,7 +42,7 @@ def paced(*said: tuple[float, bytes]) -> bytes:
 
 def bootloader(data: bytes) -> None:
     """What the boot loader of the Grove Vision AI V2 says while two files are sent to it by XMODEM."""
-    target = board.load("grove_vision_ai_v2")
+    target = board_of("grove_vision_ai_v2")
     patience = Patience(
         enter_s=1.0, listen_s=0.2, press_on_s=0.1, invite_s=3.0, reply_s=1.0, question_s=3.0, leave_s=0.5
     )
@@ -89,7 +88,7 @@ def esptool(data: bytes) -> None:
     for line in data.decode("utf-8", "replace").splitlines():
         log.feed(line)
     assert log.state()
-    assert str(log.failure(board.load("xiao_esp32s3"), "/dev/x", 1, "hold BOOT"))
+    assert str(log.failure(board_of("xiao_esp32s3"), "/dev/x", 1, "hold BOOT"))
     assert shown == sorted(shown) or 0 in shown, "progress goes back"
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit import board
+from edgekit.board import Board
 from edgekit.errors import EdgekitError
 
 CPU_SECONDS = 5.0
@@ -99,6 +101,12 @@ def scratch() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="edgekit-fuzz-", dir=memory if memory.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+@functools.cache
+def board_of(name: str) -> Board:
+    """Return a board that comes with edgekit; reading it takes longer than most inputs."""
+    return board.load(name)
 
 
 def written(name: str, data: bytes) -> Path:

@@ -22,7 +22,7 @@ from edgekit.flash import _drive, _esptool_facts, _volumes, xmodem
 from edgekit.flash import uf2 as uf2_flash
 from edgekit.graph import tflite
 from edgekit.json_object import JsonObject
-from fuzz.target import Target, scratch, written
+from fuzz.target import Target, board_of, scratch, written
 
 # TOML
 
@@ -244,7 +244,7 @@ def elf(data: bytes) -> None:
     """A linked firmware: its symbols, its sections, and what they take of a board."""
     with contextlib.suppress(ToolError):
         symbols.read_functions(data, "fuzz")
-    target = board.load("mps3_an547")
+    target = board_of("mps3_an547")
     sections = layout.read_sections(data, "fuzz")
     layout.usage(sections, target)
     layout.check(sections, target)
