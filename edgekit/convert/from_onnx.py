@@ -56,6 +56,7 @@ def parse(
     _read_external(proto, folder, name)
     _check_text(proto, name)
     onnx_ops.check(proto, name, simplified=False)
+    _check_operands(proto, name)
     source, classes, channels_last = _fix_shapes(proto, name, size)
     _check(proto, name)
     shape = tuple(dim.dim_value for dim in source.type.tensor_type.shape.dim)
@@ -98,6 +99,27 @@ def _check(proto: Any, name: str) -> None:
     except (onnx.checker.ValidationError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"'{name}' is not valid ONNX: {reason}", "export the model again") from error
+
+
+def _check_operands(proto: Any, name: str) -> None:
+    """Raise ModelError if a node lacks an input: ONNX's check lets that pass, and ONNX Runtime reads it."""
+    from onnx import defs
+
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    for node in proto.graph.node:
+        try:
+            known = defs.get_schema(node.op_type, versions.get(node.domain, 0), node.domain).inputs
+        except defs.SchemaError:
+            continue  # ONNX's check refuses it
+        for place, operand in enumerate(node.input if known else ()):
+            optional = (
+                known[min(place, len(known) - 1)].option == defs.OpSchema.FormalParameterOption.Optional
+            )
+            if not operand and not optional:
+                raise ModelError(
+                    f"'{name}' is not valid ONNX: input {place} of {node.op_type} '{node.name}' is missing",
+                    "export the model again",
+                )
 
 
 def _fix_shapes(proto: Any, name: str, size: tuple[int, int] | None) -> tuple[Any, int, bool]:
@@ -215,7 +237,7 @@ def _run_once(proto: Any, name: str) -> list[int]:
 
 
 def _shape(dims: Any) -> str:
-    return "[" + ", ".join(str(d.dim_value) if d.dim_value else d.dim_param or "?" for d in dims) + "]"
+    return "[" + ", ".join(str(d.dim_value or d.dim_param or "?") for d in dims) + "]"
 
 
 def _read_external(proto: Any, folder: Path | None, name: str) -> None:
@@ -225,8 +247,9 @@ def _read_external(proto: Any, folder: Path | None, name: str) -> None:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
-        if folder is None:
-            raise ModelError(f"'{name}' keeps weights in another file, '{location}'")
+        # Bytes are what protobuf makes of a text that is no UTF-8.
+        if folder is None or not isinstance(location, str) or "\0" in location:
+            raise ModelError(f"'{name}' keeps weights in another file, {location!r}")
         home = folder.resolve()
         path = (home / location).resolve()
         if not location or Path(location).is_absolute() or not path.is_relative_to(home) or path == home:
