@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -131,22 +132,38 @@ def test_an_interrupt_passes(folder: Path) -> None:
         load("raise KeyboardInterrupt")
 
 
-def test_ctrl_c_ends_both_processes(folder: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_it_ends_with_the_command(folder: Path, stop: signal.Signals) -> None:
+    """Ctrl-C reaches both processes; a kill the first alone."""
     code = "import os, time\nopen('running.tmp', 'w').write(str(os.getpid()))\n"
     Path("user_net.py").write_text(f"{code}os.rename('running.tmp', 'running')\ntime.sleep(600)\n")
     command = [sys.executable, "-P", "-m", "edgekit", "quantize", "w.pth", "--builder", "user_net:build"]
     command += ["--size", "8x8", "--calibration", ".", "-o", "m.tflite"]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as running:
-        deadline = time.monotonic() + 300
-        while not Path("running").exists():
-            assert running.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.killpg(running.pid, signal.SIGINT)
-        assert running.wait(60) == 130
+        wait_for(lambda: Path("running").exists() or running.poll() is not None)
+        child = Path("/proc", Path("running").read_text())
+        if stop is signal.SIGINT:
+            os.killpg(running.pid, stop)
+        else:
+            running.kill()
+        assert running.wait(60) == (130 if stop is signal.SIGINT else -stop)
+        wait_for(lambda: gone(child))
         assert running.stderr is not None
-        assert "interrupted" in running.stderr.read()
-    assert not Path(f"/proc/{Path('running').read_text()}").exists()
+        assert ("interrupted" in running.stderr.read()) == (stop is signal.SIGINT)
+
+
+def gone(process: Path) -> bool:
+    try:
+        return "State:\tZ" in (process / "status").read_text()
+    except OSError:
+        return True
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_missing_torch_is_named_with_the_pip_line(folder: Path) -> None:
