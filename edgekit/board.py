@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
-from edgekit import resources
+from edgekit import install, resources
 from edgekit.errors import ProjectError, UsageError
 from edgekit.toml_table import NAME, FactValue, Table, listed, nearest
 
@@ -305,7 +305,7 @@ def _read(path: Path, variant: str = "") -> Board:
     if top.integer("schema", 1, 1 << 16) != SCHEMA:
         raise ProjectError(
             f"'{path}' has schema {root['schema']}; this edgekit reads schema {SCHEMA}",
-            "upgrade edgekit: pip install --upgrade edgekit",
+            f"upgrade edgekit: {install.newer()}",
         )
     optional = {"emulator", "camera", "verified"}
     keys = {key.name for key in fields(Board)} - {"id", "path"} - optional

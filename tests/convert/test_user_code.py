@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgekit import install
 from edgekit.convert.load import load_model
 from edgekit.errors import ModelError, UsageError
 
@@ -171,6 +172,7 @@ def test_missing_torch_is_named_with_the_pip_line(folder: Path) -> None:
 import sys
 sys.modules["torch"] = None
 from pathlib import Path
+from edgekit import install
 from edgekit.convert.load import load_model
 from edgekit.errors import MissingExtraError
 try:
@@ -180,4 +182,4 @@ except MissingExtraError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'torch'" in done.stdout
-    assert "[torch]" in done.stdout
+    assert install.command("torch") in done.stdout
