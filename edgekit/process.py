@@ -69,7 +69,11 @@ def run(
     output = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
         last = "\n".join(output.splitlines()[-last_lines:])
-        raise ToolError(f"'{name}' failed with exit code {done.returncode}:\n{last}", hint)
+        raise ToolError(
+            f"'{name}' failed with exit code {done.returncode}:\n{last}",
+            hint,
+            {"exit_code": done.returncode},
+        )
     return output
 
 

@@ -53,6 +53,8 @@ def parse(
         raise ModelError(
             f"'{name}' is no readable ONNX model: {error}", "export or download the model again"
         ) from error
+    # Neither belongs to inference: `onnx_ops.check` lets no node call a function of the model's own.
+    del proto.functions[:], proto.training_info[:]
     _read_external(proto, folder, name)
     _check_text(proto, name)
     onnx_ops.check(proto, name, simplified=False)
@@ -242,7 +244,7 @@ def _shape(dims: Any) -> str:
 
 def _read_external(proto: Any, folder: Path | None, name: str) -> None:
     """Bring weights that lie in other files into the model; they must lie in the model's own folder."""
-    for tensor in _tensors(proto.graph):
+    for tensor in _tensors(proto):
         if tensor.data_location != _EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -275,14 +277,12 @@ def _read_external(proto: Any, folder: Path | None, name: str) -> None:
         tensor.ClearField("data_location")
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+def _tensors(message: Any) -> Iterator[Any]:
+    """Yield every tensor inside a message, wherever ONNX may one day allow one."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in (value,) if hasattr(value, "ListFields") else value:
                 yield from _tensors(inner)
