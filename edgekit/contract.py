@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from edgekit import install
 from edgekit.errors import ModelError, UsageError
 from edgekit.graph.ir import DType, Graph, Quantization
 from edgekit.json_object import JsonObject
@@ -283,7 +284,7 @@ def from_json(raw: bytes) -> Contract:
     if reader.integer("schema", 1, 1 << 16) != SCHEMA:
         raise ModelError(
             f"the model's contract has schema {reader.value['schema']}, this edgekit reads schema {SCHEMA}",
-            "upgrade edgekit: pip install --upgrade edgekit",
+            f"upgrade edgekit: {install.newer()}",
         )
     source, target = reader.child("input"), reader.child("output")
     preprocess, table = None, None

@@ -6,6 +6,7 @@ They stand at the top of a checkout, and under `edgekit/_resources` in an instal
 import os
 from pathlib import Path
 
+from edgekit import install
 from edgekit.errors import ProjectError
 
 _PACKAGE = Path(__file__).parent
@@ -25,7 +26,7 @@ def _find(name: str, override: str, holds: str = ".") -> Path:
             return root / name
     raise ProjectError(
         f"edgekit's own folder '{name}' is missing beside the package",
-        "reinstall edgekit: pip install --force-reinstall edgekit",
+        install.restored(name),
     )
 
 

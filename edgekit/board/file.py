@@ -4,7 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from edgekit import resources, untrusted
+from edgekit import install, resources, untrusted
 from edgekit.board import allowlist
 from edgekit.board.description import (
     CAMERA_PINS,
@@ -66,7 +66,7 @@ def read(path: Path, variant: str = "", *, trusted: bool) -> Board:
     if top.integer("schema", 1, 1 << 16) != SCHEMA:
         raise ProjectError(
             f"'{path}' has schema {found['schema']}; this edgekit reads schema {SCHEMA}",
-            "upgrade edgekit: pip install --upgrade edgekit",
+            f"upgrade edgekit: {install.newer()}",
         )
     optional = {"emulator", "camera", "verified"}
     keys = {key.name for key in fields(Board)} - {"id", "path"} - optional

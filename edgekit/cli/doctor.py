@@ -42,7 +42,7 @@ def command(output: Output, board: str | None) -> None:
     import importlib.util
     import platform
 
-    from edgekit import __version__, settings
+    from edgekit import __version__, install, settings
     from edgekit.cli._needs import Need, lines, needs
     from edgekit.device import ports
     from edgekit.emulator import runs_on
@@ -58,7 +58,7 @@ def command(output: Output, board: str | None) -> None:
     check("Python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for extra, (package, purpose) in _EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
-        check(f"extra '{extra}'", there, purpose, f'pip install "edgekit[{extra}]"')
+        check(f"extra '{extra}'", there, purpose, install.command(extra))
     project = settings.Settings()
     try:
         project = settings.load(Path())

@@ -47,7 +47,6 @@ def command(
     from edgekit import pipeline
     from edgekit.cli._inspection import render_tflm
     from edgekit.codegen import budget
-    from edgekit.codegen.tflm import TflmModel
 
     opened = boards.choose(_options.load_board(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
@@ -57,7 +56,7 @@ def command(
     mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
     made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
     external = budget.estimate(made, opened, camera=camera).moved
-    report = made.report() if isinstance(made, TflmModel) else None
+    report = made.report or None
     if report is not None:
         output.text(f"{folder}: TensorFlow Lite Micro")
         render_tflm(output, report)

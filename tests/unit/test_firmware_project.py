@@ -1,6 +1,7 @@
 """A firmware project: what is in it, that it is the same every time, and how it reaches a folder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.errors import OutputError, ProjectError, ToolError
 from edgekit.firmware import manifest, project
 from edgekit.graph import tflite
+from edgekit.ops.step import PORTABLE
 
 HOST = board.load("host")
 
@@ -33,7 +35,7 @@ def classifier(inputs: int, seed: int = 1) -> GeneratedModel:
     return generate(graph, contract.of(graph))
 
 
-def pooling() -> GeneratedModel:
+def pooling(folders: Sequence[str] = (PORTABLE,)) -> GeneratedModel:
     """Return the C of a model that calls another kernel."""
     data = build(
         "MAX_POOL_2D",
@@ -42,7 +44,7 @@ def pooling() -> GeneratedModel:
         options={"padding": "VALID", "stride_w": 2, "stride_h": 2, "filter_width": 2, "filter_height": 2},
     )
     graph = tflite.parse(data)
-    return generate(graph, contract.of(graph))
+    return generate(graph, contract.of(graph), folders=folders)
 
 
 def listing(folder: Path) -> dict[str, bytes]:
@@ -124,7 +126,7 @@ def test_a_preferred_kernel_folder_wins_where_it_has_the_kernel(
     (fast / "fast.h").write_text("/* shared by the fast ones */\n")
     monkeypatch.setenv("EDGEKIT_TEMPLATES", str(templates))
     quick = replace(HOST, build=replace(HOST.build, kernels=("fast", "ref")))
-    made = project.assemble(pooling(), quick)
+    made = project.assemble(pooling(quick.build.kernels), quick)
     assert made.kernels == {"ek_max_pool_2d_s8": "fast"}
     assert made.files["runtime/src/fast/ek_max_pool_2d_s8.c"] == b"/* fast */\n"
     assert "runtime/src/fast" in project.include_folders(made.files)
