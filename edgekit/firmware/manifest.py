@@ -116,7 +116,7 @@ def check_inside(folder: Path, names: Iterable[str]) -> None:
     root = os.path.realpath(folder)
 
     def check(path: Path) -> None:
-        if os.path.commonpath((root, os.path.realpath(path))) != root:
+        if not Path(os.path.realpath(path)).is_relative_to(root):
             raise ToolError(f"'{path}' is a link that leads out of the project '{folder}'", "remove it")
         if path.exists() and not path.is_file() and not path.is_dir():
             raise ToolError(f"'{path}' is neither a file nor a folder", "remove it")
