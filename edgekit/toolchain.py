@@ -15,6 +15,9 @@ from edgekit.errors import OutputError, ToolError
 ZIGLANG = "ziglang"
 """The candidate that stands for `python -m ziglang cc`."""
 
+HOST = ("cc", "gcc", "clang", ZIGLANG)
+"""The candidates for this machine's own programs, whatever boards there are."""
+
 _VERSION_S = 60
 # A first run of zig builds its own C library.
 _PROBE_S = 300

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 from edgekit.errors import ProjectError
@@ -31,6 +32,7 @@ _WIDTH = 26
     metavar="ID|FILE",
     help="The board to check for.  [default: board.id of edgekit.toml, else host]",
 )
+@_options.trust_board
 def command(output: Output, board: str | None) -> None:
     """Check Python, the optional packages, compilers, serial ports and the board of this project.
 
@@ -41,7 +43,6 @@ def command(output: Output, board: str | None) -> None:
     import platform
 
     from edgekit import __version__, install, settings
-    from edgekit import board as boards
     from edgekit.cli._needs import Need, lines, needs
     from edgekit.device import ports
     from edgekit.emulator import runs_on
@@ -65,7 +66,7 @@ def command(output: Output, board: str | None) -> None:
         check("project", there, settings.FILE_NAME if there else "no edgekit.toml here", "edgekit init")
     except ProjectError as error:
         check("project", False, error.message, error.hint, needed=True)
-    opened = boards.load(board or str(project.get("board.id") or "host"))
+    opened = _options.load_board(board or str(project.get("board.id") or "host"))
     check("board", True, f"{opened.id}: {opened.name}")
     for need in needs(opened):
         check(need.name, need.ok, need.found, need.hint, need.needed)

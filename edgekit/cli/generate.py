@@ -48,7 +48,7 @@ def command(
     from edgekit.cli._inspection import render_tflm
     from edgekit.codegen import budget
 
-    opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
+    opened = boards.choose(_options.load_board(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
     _options.warn_if_implied(output, loaded, flags)
@@ -72,7 +72,8 @@ def command(
     if opened.flash.method == "arduino":
         output.text("next: edgekit export MODEL --format arduino, which makes a library of the same files")
     else:
-        output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
+        named = "" if board == "host" else f" --board {_options.named_board()}"
+        output.text(f"next: edgekit build {folder}{named}")
     output.result(
         {
             "board": opened.id,

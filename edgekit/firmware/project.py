@@ -140,9 +140,11 @@ def write(project: FirmwareProject, out: Path) -> None:
 
     Raises:
         OutputError: `out` is a file, holds files that edgekit did not write, or cannot be written.
+        ToolError: it holds links that lead out of it.
     """
     with locked(out):
         old = _owned(out, project.files)
+        manifest.check_inside(out, {*old, *project.files})
         if old == {name: _digest(content) for name, content in project.files.items()} and (
             _same(out / manifest.NAME, project.manifest)
             and all(_same(out / name, content) for name, content in project.files.items())
@@ -227,7 +229,7 @@ def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str,
     """Fill in the files that end in .j2."""
     import jinja2
 
-    # The output is C and make, not HTML; board.py lets nothing through that they would misread.
+    # The output is C and make, not HTML; edgekit.board lets nothing through that they would misread.
     environment = jinja2.Environment(  # noqa: S701
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
@@ -317,9 +319,6 @@ def _remove(out: Path, names: Iterable[str]) -> None:
     """Remove files of an earlier generation, and the folders that this empties."""
     for name in names:
         path = out / name
-        # A folder that somebody replaced by a link leads out of the project: leave what is behind it.
-        if not path.parent.resolve().is_relative_to(out.resolve()):
-            continue
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

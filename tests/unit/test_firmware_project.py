@@ -11,7 +11,7 @@ from tflite_builder import Value, build
 
 from edgekit import board, contract, resources
 from edgekit.codegen.generator import GeneratedModel, generate
-from edgekit.errors import OutputError, ProjectError
+from edgekit.errors import OutputError, ProjectError, ToolError
 from edgekit.firmware import manifest, project
 from edgekit.graph import tflite
 from edgekit.ops.step import PORTABLE
@@ -219,7 +219,7 @@ def test_a_manifest_cannot_name_files_outside(tmp_path: Path, name: str) -> None
     assert (tmp_path / "victim").read_text() == "stays"
 
 
-def test_a_stale_file_behind_a_link_is_left_alone(tmp_path: Path) -> None:
+def test_nothing_is_written_or_removed_behind_a_link(tmp_path: Path) -> None:
     out, outside = tmp_path / "out", tmp_path / "outside"
     project.write(project.assemble(classifier(8), HOST), out)
     outside.mkdir()
@@ -227,8 +227,10 @@ def test_a_stale_file_behind_a_link_is_left_alone(tmp_path: Path) -> None:
     for path in sorted((out / "runtime" / "src").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     (out / "runtime" / "src" / "ref").symlink_to(outside)
-    project.write(project.assemble(pooling(), HOST), out)
-    assert (outside / "ek_fully_connected_s8.c").read_text() == "mine"
+    for made in (pooling(), classifier(8)):
+        with pytest.raises(ToolError, match="is a link that leads out of the project"):
+            project.write(project.assemble(made, HOST), out)
+    assert [path.read_text() for path in outside.iterdir()] == ["mine"]
 
 
 def test_an_interrupted_write_never_looks_complete_and_can_be_repeated(

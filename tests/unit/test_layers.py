@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"install", "percentiles"},
+    {"install", "percentiles", "untrusted"},
     {"errors"},
     {"resources", "process", "files", "toml_table", "json_object"},
     {"graph"},

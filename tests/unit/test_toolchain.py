@@ -139,6 +139,7 @@ def test_describe_examines_all(tools: Path) -> None:
 def test_describe_shows_what_a_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEKIT_CC_HOST", "no-such-compiler -m32")
     host = board.load("host")
+    assert host.build.compilers == toolchain.HOST
     first, second, *_ = toolchain.describe(host.soc.isa, host.build.compilers[:1])
     assert (first.name, first.source, first.compiler) == ("no-such-compiler -m32", "EDGEKIT_CC_HOST", None)
     assert second.compiler is not None
