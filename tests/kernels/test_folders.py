@@ -117,8 +117,9 @@ def test_a_kernel_works_at_the_distances_that_its_step_states(
     folder: str, kind: str, hosted: dict[str, runner.Variant], tmp_path: Path
 ) -> None:
     items, places = at_distances(folder, kind, DISTANT)
-    if folder == PORTABLE:
-        assert items, "every portable kernel claims something"
+    if not items:
+        assert folder != PORTABLE, "every portable kernel claims something"
+        return
     (tmp_path / "apart").mkdir()
     (tmp_path / "over").mkdir()
     apart = runner.run(items, tmp_path / "apart", {}, variant=hosted[folder])

@@ -1,13 +1,13 @@
 """Operators without an input or an output that they need: an error with words, wherever a model goes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import model_fuzzer
 import numpy as np
 import pytest
 import small_models
-from kernels import test_reference, test_unary
+from kernels.cases import FREE, KINDS, Make
 from tflite_builder import Value, build
 
 from edgekit import ops
@@ -17,7 +17,6 @@ from edgekit.graph import digest, tflite
 from edgekit.graph.edges import int8_core
 from edgekit.inspection import inspect_unsupported
 
-Make = Callable[[np.random.Generator], bytes]
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
 
 
@@ -31,10 +30,8 @@ def view(kind: str) -> Make:
 
 
 MAKERS: dict[str, Make] = {
-    **{kind: make for kind, (_, make) in test_reference.CASES.items()},
-    **test_reference.SPLITS,
-    **test_unary.CASES,
-    **{kind: view(kind) for kind in test_reference.FREE},
+    **KINDS,
+    **{kind: view(kind) for kind in FREE},
 }
 
 
