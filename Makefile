@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need and are safe to repeat.
 
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench fuzz lock clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -35,6 +35,12 @@ bench: ## Measure every figure that the documents quote.
 	@scripts/setup.sh torch
 	@scripts/tools.sh
 	@$(PYTHON) benchmarks/run.py $(BENCH)
+
+fuzz: ## Fuzz every reader of untrusted bytes: MINUTES=10 each, TARGET="name ...", SEED=n, JOBS=1.
+	@scripts/setup.sh torch
+	@scripts/tools.sh fuzz
+	@cd tests && ../$(PYTHON) -m fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(TARGET),--target $(TARGET)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 lock: ## Resolve requirements.lock anew.
 	@scripts/setup.sh

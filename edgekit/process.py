@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,15 @@ from edgekit.errors import ToolError
 _LAST_LINES = 20
 _END_OF_LINE = re.compile(r"[\r\n]+")
 _LONGEST_LINE = 1 << 16
+_LONGEST_S = 3600.0
 _GRACE_S = 3.0
+_MOST_PIECES = 16
 _NEW_GROUP = 0x200
 """Windows' CREATE_NEW_PROCESS_GROUP."""
 
 
-class SilentToolError(ToolError):
-    """A tool that should say how far it is said nothing for too long, and was stopped."""
+class StuckToolError(ToolError):
+    """A tool that should say how far it is came no further for too long, and was stopped."""
 
 
 def find(name: str) -> str | None:
@@ -36,7 +39,7 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    timeout_s: float | None = None,
+    timeout_s: float = _LONGEST_S,
     hint: str = "",
     last_lines: int = _LAST_LINES,
 ) -> str:
@@ -66,17 +69,21 @@ def run(
     output = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
         last = "\n".join(output.splitlines()[-last_lines:])
-        raise ToolError(f"'{name}' failed with exit code {done.returncode}:\n{last}", hint)
+        raise ToolError(
+            f"'{name}' failed with exit code {done.returncode}:\n{last}",
+            hint,
+            {"exit_code": done.returncode},
+        )
     return output
 
 
 def stream(
     command: Sequence[str],
-    on_line: Callable[[str], None],
+    on_line: Callable[[str], bool],
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    silence_s: float,
+    patience_s: float,
     hint: str = "",
 ) -> int:
     """Run `command`, hand on each line of its stdout and stderr as it comes, and return its exit code.
@@ -85,11 +92,12 @@ def stream(
     the caller, and whatever is raised here stops the program first.
 
     Args:
-        on_line: told each line that is not empty, without its end.
-        silence_s: how long the program may write nothing.
+        on_line: told each line that is not empty, without its end; returns whether it says that the program
+            has come further.
+        patience_s: how long the program may come no further, whatever it writes.
 
     Raises:
-        SilentToolError: it wrote nothing for so long, and was stopped.
+        StuckToolError: it came no further for so long, and was stopped.
         ToolError: the program is missing or cannot be run.
     """
     name = Path(command[0]).name
@@ -111,25 +119,25 @@ def stream(
         raise ToolError(f"the program '{name}' cannot be run: {error.strerror}", hint) from error
     lines = _Lines(running, on_line)
     try:
-        lines.hand_on(silence_s)
-        return int(running.wait(silence_s))
+        lines.hand_on(patience_s)
+        return int(running.wait(patience_s))
     except BaseException as error:
         # What it had said before it was stopped is handed on too: it tells how far it came.
         _stop(running)
         with contextlib.suppress(Exception, KeyboardInterrupt):
             lines.hand_on(_GRACE_S)
         if isinstance(error, queue.Empty | subprocess.TimeoutExpired):
-            said = f"'{name}' said nothing for {silence_s:g} s and was stopped"
-            raise SilentToolError(said, hint) from error
+            said = f"'{name}' came no further for {patience_s:g} s and was stopped"
+            raise StuckToolError(said, hint) from error
         raise
 
 
 class _Lines:
     """The output of a running program, line by line."""
 
-    def __init__(self, running: "subprocess.Popen[bytes]", on_line: Callable[[str], None]) -> None:
+    def __init__(self, running: "subprocess.Popen[bytes]", on_line: Callable[[str], bool]) -> None:
         self._on_line = on_line
-        self._arrived: queue.Queue[bytes] = queue.Queue()
+        self._arrived: queue.Queue[bytes] = queue.Queue(_MOST_PIECES)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pending = ""
         self._ended = False
@@ -144,22 +152,28 @@ class _Lines:
                 self._arrived.put(content)
         self._arrived.put(b"")
 
-    def hand_on(self, silence_s: float) -> None:
-        """Hand on all lines to the end. Raises queue.Empty where nothing comes for `silence_s`."""
+    def hand_on(self, patience_s: float) -> None:
+        """Hand on all lines to the end. Raises queue.Empty where none says anything new for so long."""
         self._hand_on_waiting()
+        end = time.monotonic() + patience_s
         while not self._ended:
-            content = self._arrived.get(timeout=silence_s)
+            if (left := end - time.monotonic()) <= 0:
+                raise queue.Empty
+            content = self._arrived.get(timeout=left)
             self._ended = not content
             text = self._pending + self._decoder.decode(content, final=self._ended)
             *lines, pending = _END_OF_LINE.split(text)
             self._pending = pending[-_LONGEST_LINE:]
             self._waiting.extend([*lines, self._pending] if self._ended else lines)
-            self._hand_on_waiting()
+            if self._hand_on_waiting():
+                end = time.monotonic() + patience_s
 
-    def _hand_on_waiting(self) -> None:
+    def _hand_on_waiting(self) -> bool:
+        has_come_further = False
         while self._waiting:
             if line := self._waiting.popleft():
-                self._on_line(line)
+                has_come_further |= self._on_line(line)
+        return has_come_further
 
 
 def _stop(running: "subprocess.Popen[bytes]") -> None:

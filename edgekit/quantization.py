@@ -65,7 +65,8 @@ def quantize(
         color: rgb, bgr or gray; None takes gray for one channel, else rgb.
         resize: squash, crop or pad; None is squash.
         builder: `package.module:callable` that makes the module of a state dict.
-        trust_pickle: allow unpickling, which can run any code of the file's author.
+        trust_pickle: read a file that can run any code of its author: TorchScript, torch.export archives,
+            pickled Python objects.
         evaluation: labelled images to compare float and int8 on.
         max_drop: points of top-1 that int8 may lose.
         limit: calibrate with at most this many images.

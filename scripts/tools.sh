@@ -9,6 +9,10 @@
 #   gcc-arc-linux-gnu        ... of the board with an ARC
 #   qemu-system-arm          runs the first of these
 #   qemu-system-misc         runs RISC-V and Xtensa; nothing here runs ARC
+#
+# With the argument `fuzz`, what `make fuzz` needs besides:
+#
+#   clang, libclang-rt-dev   libFuzzer
 set -eu
 
 missing=
@@ -21,6 +25,11 @@ need xtensa-lx106-elf-g++ gcc-xtensa-lx106
 need arc-linux-gnu-gcc gcc-arc-linux-gnu
 need qemu-system-arm qemu-system-arm
 need qemu-system-xtensa qemu-system-misc
+if [ "${1:-}" = fuzz ]; then
+  need clang clang
+  runtime=$(clang -print-resource-dir 2>/dev/null || true)
+  ls "$runtime"/lib/*/libclang_rt.fuzzer[-.]* >/dev/null 2>&1 || missing="$missing libclang-rt-dev"
+fi
 
 [ -n "$missing" ] || exit 0
 say() { printf '%s\n' "tools: $*" >&2; }

@@ -25,6 +25,25 @@ Bars and live views appear on a terminal only; `NO_COLOR` is honoured; nothing e
 Options take their value from: the flag, else the `EDGEKIT_*` variable that the option names, else
 [`edgekit.toml`](settings.md), else the board file, else the default.
 
+## How long a wait lasts
+
+`--timeout` is how long a device may bring nothing of what is awaited. Whatever else it sends does not count,
+and stands in the error.
+
+| awaited | what begins the time anew |
+|---|---|
+| that a device is opened, in any protocol | nothing |
+| answers to frames | an answer, or an acknowledgement of bytes that were not acknowledged before |
+| what the board's own camera sees (`--source board`) | the next piece of a picture, the next prediction |
+| a reply of `mlperf_tiny` or `sscma` firmware | nothing: each has the time from its command on |
+| a result of `sscma` firmware | a result; without one the board is told to go on, once |
+| answers of an emulator through files | an answer |
+
+A device that restarts is greeted, gets everything again and has the time anew, 5 times at most without an
+answer in between. What has arrived when the time is up is read first, which takes half a second at most.
+Beyond the time, opening an address on the network may take 5 s, and telling a board with Seeed's firmware to
+stop 2 s. Flashing has limits of its own: about a minute without progress.
+
 ## Exit codes
 
 | code | id | when |

@@ -152,7 +152,7 @@ def mutants(count: int, seed: int) -> Iterator[bytes]:
     sound = seeds()
     for number in range(count):
         base = rng.choice(sound)
-        yield _raw(base, rng) if number % 2 else _structured(base, rng)
+        yield raw(base, rng) if number % 2 else structured(base, rng)
 
 
 def run(content: bytes) -> str:
@@ -185,7 +185,7 @@ def _too_slow(*_: object) -> None:
     raise TooSlowError(f"more than {CPU_SECONDS} s of processor time")
 
 
-def _raw(base: bytes, rng: random.Random) -> bytes:
+def raw(base: bytes, rng: random.Random) -> bytes:
     """Return the bytes with a few of them changed, cut off, doubled or moved."""
     content = bytearray(base)
     for _ in range(rng.randrange(1, 6)):
@@ -206,19 +206,19 @@ def _raw(base: bytes, rng: random.Random) -> bytes:
     return bytes(content)
 
 
-def _structured(base: bytes, rng: random.Random) -> bytes:
+def structured(base: bytes, rng: random.Random) -> bytes:
     """Return the model with a few fields changed, written anew as a sound FlatBuffer."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(base, 0)
-    for _ in range(rng.randrange(1, 4)):
-        _change(model, rng)
     builder = flatbuffers.Builder(1024)
     try:
+        model = schema.ModelT.InitFromPackedBuf(base, 0)
+        for _ in range(rng.randrange(1, 4)):
+            _change(model, rng)
         builder.Finish(model.Pack(builder), b"TFL3")
-    except Exception:  # the writer refuses some nonsense itself
-        return _raw(base, rng)
+    except Exception:  # it is not sound any more, or the writer refuses some nonsense itself
+        return raw(base, rng)
     return bytes(builder.Output())
 
 

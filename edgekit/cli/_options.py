@@ -162,11 +162,11 @@ timeout = click.option(
     "timeout_s",
     envvar="EDGEKIT_TIMEOUT",
     show_envvar=True,
-    type=Real(min=0.1),
+    type=Real(min=0.1, max=86400.0),
     metavar="SECONDS",
     default=10.0,
     show_default=True,
-    help="How long without an answer before the device counts as silent.",
+    help="Give up when so long nothing has come that is awaited, whatever else the device sends.",
 )
 _PROTOCOLS = ["edgekit", "mlperf_tiny"]
 

@@ -24,7 +24,11 @@ from edgekit.cli._output import Output
 @_options.color
 @_options.resize
 @click.option("--builder", metavar="MODULE:CALLABLE", help="Makes the module of a state dict.")
-@click.option("--trust-pickle", is_flag=True, help="Unpickle this file: it can run any code of its author.")
+@click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Read TorchScript, torch.export or pickled objects: they can run any code of their author.",
+)
 @click.option(
     "--max-drop",
     type=_options.Real(min=0),
@@ -68,6 +72,8 @@ def command(
     source_model: Path | None,
 ) -> None:
     """Quantise MODEL (.onnx, a state dict, TorchScript or torch.export) with your own images.
+
+    The last two are programs, as are checkpoints with more than tensors: they need --trust-pickle.
 
     DATA is a folder with one sub-folder per class, a flat folder (calibration only), .npz with `images`
     and `labels`, MNIST idx files or CIFAR-10 binary batches. Mean and std are in 0..1 units.

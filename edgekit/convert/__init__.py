@@ -6,3 +6,9 @@
 
 Each heavy package is imported inside the function that needs it.
 """
+
+import os
+
+# Read when ONNX Runtime is first imported: by us, onnx2tf, onnxslim, PyTorch or a child. Without it, that
+# library writes an id of this machine into the home folder and reports to its vendor what runs.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

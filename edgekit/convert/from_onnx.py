@@ -53,9 +53,12 @@ def parse(
         raise ModelError(
             f"'{name}' is no readable ONNX model: {error}", "export or download the model again"
         ) from error
+    # Neither belongs to inference: `onnx_ops.check` lets no node call a function of the model's own.
+    del proto.functions[:], proto.training_info[:]
     _read_external(proto, folder, name)
     _check_text(proto, name)
     onnx_ops.check(proto, name, simplified=False)
+    _check_operands(proto, name)
     source, classes, channels_last = _fix_shapes(proto, name, size)
     _check(proto, name)
     shape = tuple(dim.dim_value for dim in source.type.tensor_type.shape.dim)
@@ -98,6 +101,27 @@ def _check(proto: Any, name: str) -> None:
     except (onnx.checker.ValidationError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"'{name}' is not valid ONNX: {reason}", "export the model again") from error
+
+
+def _check_operands(proto: Any, name: str) -> None:
+    """Raise ModelError if a node lacks an input: ONNX's check lets that pass, and ONNX Runtime reads it."""
+    from onnx import defs
+
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    for node in proto.graph.node:
+        try:
+            known = defs.get_schema(node.op_type, versions.get(node.domain, 0), node.domain).inputs
+        except defs.SchemaError:
+            continue  # ONNX's check refuses it
+        for place, operand in enumerate(node.input if known else ()):
+            optional = (
+                known[min(place, len(known) - 1)].option == defs.OpSchema.FormalParameterOption.Optional
+            )
+            if not operand and not optional:
+                raise ModelError(
+                    f"'{name}' is not valid ONNX: input {place} of {node.op_type} '{node.name}' is missing",
+                    "export the model again",
+                )
 
 
 def _fix_shapes(proto: Any, name: str, size: tuple[int, int] | None) -> tuple[Any, int, bool]:
@@ -215,18 +239,19 @@ def _run_once(proto: Any, name: str) -> list[int]:
 
 
 def _shape(dims: Any) -> str:
-    return "[" + ", ".join(str(d.dim_value) if d.dim_value else d.dim_param or "?" for d in dims) + "]"
+    return "[" + ", ".join(str(d.dim_value or d.dim_param or "?") for d in dims) + "]"
 
 
 def _read_external(proto: Any, folder: Path | None, name: str) -> None:
     """Bring weights that lie in other files into the model; they must lie in the model's own folder."""
-    for tensor in _tensors(proto.graph):
+    for tensor in _tensors(proto):
         if tensor.data_location != _EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
-        if folder is None:
-            raise ModelError(f"'{name}' keeps weights in another file, '{location}'")
+        # Bytes are what protobuf makes of a text that is no UTF-8.
+        if folder is None or not isinstance(location, str) or "\0" in location:
+            raise ModelError(f"'{name}' keeps weights in another file, {location!r}")
         home = folder.resolve()
         path = (home / location).resolve()
         if not location or Path(location).is_absolute() or not path.is_relative_to(home) or path == home:
@@ -252,14 +277,12 @@ def _read_external(proto: Any, folder: Path | None, name: str) -> None:
         tensor.ClearField("data_location")
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+def _tensors(message: Any) -> Iterator[Any]:
+    """Yield every tensor inside a message, wherever ONNX may one day allow one."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in (value,) if hasattr(value, "ListFields") else value:
                 yield from _tensors(inner)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edgekit.convert import from_onnx, from_torch, model_kind
+from edgekit.convert.export_torch import Request
 from edgekit.convert.model_kind import ModelKind
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.errors import ModelError, UsageError
@@ -44,4 +45,4 @@ def load_model(
         if builder is not None:
             raise UsageError(f"'{path}' is ONNX, which needs no --builder", "leave --builder out")
         return from_onnx.load(path, size=size)
-    return from_torch.load(path, found.kind, builder=builder, size=size, channels=channels)
+    return from_torch.load(Request(path, found.kind, builder, size, channels))

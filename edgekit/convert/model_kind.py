@@ -15,7 +15,6 @@ from edgekit.errors import ModelError
 
 _LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
 _MAX_PICKLE = 1 << 28
-_MAX_CODE = 1 << 24
 _HINT = (
     "edgekit reads ONNX, PyTorch state dicts (.pt, .pth, .safetensors), TorchScript and torch.export archives"
 )
@@ -27,12 +26,6 @@ _PLAIN = re.compile(
     r"|torch\._utils\._rebuild_\w+$|torch\._tensor\._rebuild_from_type_v2$|torch\.nn\.parameter\.Parameter$"
     r"|torch\.storage\.\w+$|collections\.(OrderedDict|Counter|defaultdict)$|_codecs\.encode$"
     r"|(builtins|__builtin__)\.(set|bytearray|complex)$"
-)
-# Functions in TorchScript code that reach beyond tensors: files, and operators that torch does not bring.
-# Its author can write what torch would not: spaces, continued lines, ops.aten.save, a name for a function.
-_REACHING = re.compile(
-    r"\.[\s\\]*(save|load|from_file)\b"
-    r"|\b(ops[\s\\]*\.[\s\\]*(?!(?:prim|aten|quantized)\b)\w+[\s\\]*\.[\s\\]*\w+)"
 )
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -67,10 +60,10 @@ class Found:
 def detect(path: Path) -> Found:
     """Say what the model at `path` is.
 
-    A state dict, safetensors and ONNX are data. Whole pickled modules, and checkpoints that hold other
-    Python objects, are programs for the unpickler; torch reads .pt2 archives with an unrestricted
-    unpickler. TorchScript is a program too, but in a language without Python's imports: it is read unless
-    its code names functions that reach files or operators of strangers.
+    A state dict, safetensors and ONNX are data. The others are programs. Whole pickled modules, and
+    checkpoints that hold other Python objects, are programs for the unpickler, and torch reads .pt2 archives
+    with an unrestricted one. TorchScript is a language whose functions open files, and its compiler runs some
+    of an archive's code while it reads it: no search through its text could say what it does not reach.
 
     Raises:
         ModelError: it cannot be read, or is no kind that edgekit knows.
@@ -124,8 +117,10 @@ def _detect_zip(path: Path) -> Found:
                 return Found(
                     ModelKind.EXPORTED, "torch reads a torch.export archive with an unrestricted unpickler"
                 )
-            if "constants.pkl" in ends and any("/code/" in name for name in names):
-                return Found(ModelKind.TORCHSCRIPT, _reaching_code(archive))
+            if "constants.pkl" in ends:  # which is by what torch itself knows them
+                return Found(
+                    ModelKind.TORCHSCRIPT, "TorchScript is a program, which starts while torch reads it"
+                )
             if "data.pkl" in ends:
                 info = archive.getinfo(ends["data.pkl"])
                 if info.file_size > _MAX_PICKLE:
@@ -143,17 +138,6 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile(f"'{info.filename}' is compressed in a way that torch does not write")
     return archive.read(info)
-
-
-def _reaching_code(archive: zipfile.ZipFile) -> str:
-    found: set[str] = set()
-    for info in archive.infolist():
-        if "/code/" in info.filename and info.filename.endswith(".py"):
-            if info.file_size > _MAX_CODE:
-                return f"its code '{info.filename}' is too large to look through"
-            code = _read_member(archive, info).decode("utf-8", "replace")
-            found |= {match[1] or match[2] for match in _REACHING.finditer(code)}
-    return f"its code names {', '.join(sorted(found))[:200]}" if found else ""
 
 
 def _detect_pickle(data: bytes, path: Path) -> Found:

@@ -1,4 +1,4 @@
-"""Keeps what converters print out of the user's sight: it goes to the debug log."""
+"""Keeps what converters print out of the user's sight, and what they leave out of the temporary folder."""
 
 import logging
 import os
@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 _LOG = logging.getLogger("edgekit.convert")
 
@@ -39,6 +40,21 @@ def captured(what: str) -> Iterator[None]:
             said = file.read().decode("utf-8", "replace").strip()
             if said:
                 _LOG.debug("%s said:\n%s", what, said)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give temporary files a folder of their own, which is removed with all that is in it.
+
+    TensorFlow compiles code that it writes there, and removes neither before the process ends.
+    """
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        tempfile.tempdir = folder
+        try:
+            yield Path(folder)
+        finally:
+            tempfile.tempdir = before
 
 
 def _flush() -> None:

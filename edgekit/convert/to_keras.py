@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.convert.onnx_model import OnnxModel
-from edgekit.convert.silence import captured
+from edgekit.convert.silence import captured, scratch
 from edgekit.errors import MissingExtraError, ModelError
 
 # onnx2tf fetches a file of this name over the network unless it lies in the working folder. It feeds the
@@ -35,7 +35,7 @@ def to_keras(model: OnnxModel, proto: Any) -> Any:
     # Keras numbers layers over the life of a process; fresh numbers make the same bytes each time.
     tf_keras.backend.clear_session()
     keep = {"keep_shape_absolutely_input_names": [model.input_name]} if model.channels_last else {}
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder, contextlib.chdir(folder):
+    with scratch() as folder, contextlib.chdir(folder):
         noise = np.random.default_rng(0)
         np.save(_SAMPLE, noise.random((20, 128, 128, 3), dtype=np.float32))
         Path("model.onnx").write_bytes(proto.SerializeToString(deterministic=True))
@@ -62,7 +62,7 @@ def import_onnx2tf() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     try:
-        with captured("importing TensorFlow"), _contained(), _no_collection():
+        with captured("importing TensorFlow"), _contained(), _no_collection(), _no_settings():
             import onnx2tf
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
@@ -92,6 +92,20 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _no_settings() -> Iterator[None]:
+    """Keep Keras from the home folder: it writes its settings there, and would convert by those it finds."""
+    before = os.environ.get("KERAS_HOME")
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        os.environ["KERAS_HOME"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["KERAS_HOME"]
+            if before is not None:
+                os.environ["KERAS_HOME"] = before
 
 
 def _failed(model: OnnxModel, reason: str) -> ModelError:

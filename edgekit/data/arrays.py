@@ -4,7 +4,6 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgekit.errors import DataError
 
 _MAX_BYTES = 1 << 32
 """No array unfolds to more than this; it bounds what a small archive can make of itself."""
+_MAX_RANK, _MAX_SIZE = 32, 1 << 62
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -23,6 +23,7 @@ _DAMAGED = (
     NotImplementedError,
     RuntimeError,
     UnicodeDecodeError,  # of the names of members
+    OSError,  # a member that would begin before the file
 )
 _HINT = "images: uint8 [N, H, W] or [N, H, W, 1 or 3]; labels: integers [N]"
 
@@ -80,16 +81,21 @@ def _read(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
         if reader is None:
             raise DataError(f"{what} is in .npy format {version}, which is not read", _HINT)
         shape, fortran, dtype = reader(file)
-    except (ValueError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
-        raise DataError(
-            f"{what} is no NumPy array: {error or 'its header is nested too deep'}", _HINT
-        ) from error
+    except (DataError, OSError, zipfile.BadZipFile, zlib.error, EOFError):
+        raise
+    except (
+        Exception
+    ) as error:  # the header is a Python literal, and NumPy raises whatever that makes it raise
+        reason = str(error)[:200] or "its header is nested too deep"
+        raise DataError(f"{what} is no NumPy array: {reason}", _HINT) from error
+    if len(shape) > _MAX_RANK or not all(0 <= size <= _MAX_SIZE for size in shape):
+        raise DataError(f"{what} claims a shape that no array has", _HINT)
     if dtype.hasobject:
         raise DataError(f"{what} holds Python objects; edgekit does not unpickle data", _HINT)
     if dtype.kind not in "biuf":
         raise DataError(f"{what} is {dtype}, which is no type of number", _HINT)
     need = math.prod(shape) * dtype.itemsize
-    if min(shape, default=1) < 0 or need > min(size, _MAX_BYTES):
+    if need > min(size, _MAX_BYTES):
         raise DataError(f"{what} claims {need} bytes for shape {shape}, but has {size}", _HINT)
     raw = file.read(need)
     if len(raw) != need:

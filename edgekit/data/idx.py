@@ -18,6 +18,7 @@ from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
 
 _MAX_BYTES = 1 << 32
+_PIECE_BYTES = 1 << 20
 _UINT8 = 8
 _PREFIXES = {"train": "train", "test": "t10k"}
 
@@ -51,7 +52,8 @@ def load(path: Path) -> Dataset:
         DataError: a file is damaged, is a labels file, or images and labels differ in number.
     """
     images = _read(path)
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
+    wrong = images.ndim not in (3, 4) or 0 in images.shape[1:]
+    if wrong or (images.ndim == 4 and images.shape[3] not in (1, 3)):
         raise DataError(
             f"'{path}' holds an array of shape {images.shape}, not images [N, H, W]",
             "name the images file; the labels file is found beside it",
@@ -95,10 +97,21 @@ def _read_array(file: IO[bytes], path: Path) -> NDArray[np.uint8]:
         raise DataError(f"'{path}' ends in its header", "fetch it again")
     shape = struct.unpack(f">{head[3]}I", raw)
     need = math.prod(shape)
-    if need > _MAX_BYTES:
-        raise DataError(f"'{path}' claims {need} bytes for shape {shape}, more than edgekit reads")
-    values = file.read(need + 1)
+    # NumPy counts the bytes of a shape as if none of its sizes were 0.
+    if math.prod(filter(None, shape)) > _MAX_BYTES:
+        raise DataError(
+            f"'{path}' claims the shape {shape}, which is more than edgekit reads", "fetch it again"
+        )
+    values = _read_most(file, need + 1)
     if len(values) != need:
         word = "ends early" if len(values) < need else "goes on"
         raise DataError(f"'{path}' claims {need} bytes for shape {shape}, but {word}", "fetch it again")
     return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _read_most(file: IO[bytes], most: int) -> bytearray:
+    """Read up to `most` bytes; memory is taken for what is there, not for what a header claims."""
+    values = bytearray()
+    while piece := file.read(min(most - len(values), _PIECE_BYTES)):
+        values += piece
+    return values

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 _FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 # What Pillow's decoders raise on damaged files; they have no common class.
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error),
+    MemoryError,  # a chunk that claims gigabytes
+)
 
 
 def prepare(image: Image, size: tuple[int, int], color: Color, resize: Resize) -> NDArray[np.uint8]:
@@ -75,7 +78,8 @@ def open_image(path: Path) -> "PillowImage":
         ) from error
     except _DAMAGED as error:
         raise DataError(
-            f"'{path}' is damaged: {error}", "remove it, or skip such images with --on-broken skip"
+            f"'{path}' is damaged: {str(error) or type(error).__name__}",
+            "remove it, or skip such images with --on-broken skip",
         ) from error
 
 
@@ -104,7 +108,12 @@ def _to_color(image: "PillowImage", color: Color) -> "PillowImage":
     from PIL import Image as pillow
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)
+    try:
+        image = ImageOps.exif_transpose(image)
+    except _DAMAGED as error:
+        raise DataError(
+            f"the EXIF data of an image is damaged: {error}", "save the image without it"
+        ) from error
     if image.mode.startswith("I"):
         image = _high_byte(image)
     if image.mode in ("F", "LAB"):

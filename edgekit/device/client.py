@@ -24,6 +24,7 @@ from edgekit.errors import DeviceError, EdgekitError, PortError, UsageError
 
 _LONGEST_WAIT_S = 0.5
 _AWAY_S = 0.1
+_MOST_WRITTEN = 65536
 _PROBE_S = 2.0
 _RETRY_S = 0.1
 _DEFAULT_SERIAL = Serial(usb_ids=(), baud=921600, dtr=False, rts=False)
@@ -286,17 +287,17 @@ class Device:
         if self._closed:  # the line must not be opened again behind the caller's back
             raise UsageError("the device was closed")
         now = time.monotonic()
-        if now - self._looked_at > _AWAY_S:
-            self._session.resume(now)  # the caller was busy; the device was not silent for it
+        if (away_s := now - self._looked_at) > _AWAY_S:
+            self._session.resume(now, away_s)  # the caller was busy; the device was not silent for it
         try:
             self._backlog += self._session.bytes_to_send(now)
             deadline = self._session.next_deadline()
             wait = _LONGEST_WAIT_S if deadline is None else min(deadline - now, _LONGEST_WAIT_S)
-            written, received = self._transport.exchange(bytes(self._backlog), wait)
-            self._looked_at = now = time.monotonic()
+            written, received = self._transport.exchange(bytes(self._backlog[:_MOST_WRITTEN]), wait)
             del self._backlog[:written]
             if received:
-                self._session.feed(received, now)
+                self._session.feed(received, time.monotonic())
+            self._looked_at = time.monotonic()  # what a flood of packets takes to read counts as well
             if self._session.is_open:
                 self._broken_at = None
         except LineBrokenError as error:

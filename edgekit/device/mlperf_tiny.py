@@ -31,6 +31,7 @@ _READY = "m-ready"
 _GREETING_S = 1.0
 _PROBE_S = 3.0
 _COUNTER = 1 << 32
+_SHOWN = 60  # characters of a line, in a message
 _SERIAL = Serial(usb_ids=(), baud=BAUD, dtr=False, rts=False)
 
 
@@ -61,8 +62,9 @@ class Replies:
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """The lines of the reply that is still coming."""
-        return tuple(self._lines)
+        """The lines of the reply that is still coming; of the last one the beginning."""
+        begun = self._rest[:_SHOWN].decode("ascii", "replace").strip("\r\0\ufffd")
+        return (*self._lines, begun) if begun else tuple(self._lines)
 
     def feed(self, data: bytes) -> None:
         """Take what has arrived. Raises DeviceError if a reply is endless."""
@@ -115,7 +117,8 @@ class MlperfDevice:
         Args:
             port: a device path, a URL, `auto`, an open transport, or a function that opens one.
             serial: how to open a serial port; its baud rate is replaced by the protocol's.
-            timeout_s: how long the device may be silent; longer than all runs of one `infer`.
+            timeout_s: how long the greeting may take, and then the whole reply to each command, whatever else
+                arrives; longer than all runs of one `infer`.
 
         Raises:
             PortError: the port is absent, busy or not permitted, or `auto` finds none or several.
@@ -150,12 +153,12 @@ class MlperfDevice:
         """Send one command and return the lines of its reply, without `m-ready`.
 
         Raises:
-            DeviceError: the device is silent, answers with an error, or has restarted.
+            DeviceError: the reply is not whole in time, is an error, or the device has restarted.
         """
         unasked = self._replies.take()
         if unasked is not None:
             raise DeviceError(f"the device spoke unasked: {_shown(unasked)}", "did it restart?")
-        reply = self._exchange(text, self._timeout_s)
+        reply = self._exchange(text, time.monotonic() + self._timeout_s)
         if reply is None:
             raise self._silent(text)
         if any(line.startswith("m-timestamp-mode-") for line in reply):
@@ -204,42 +207,39 @@ class MlperfDevice:
         and all that was asked before it is answered before it.
         """
         end = time.monotonic() + self._timeout_s
-        found = None
-        reply: tuple[str, ...] | None = None
-        while found is None:
-            if time.monotonic() > end:
-                raise self._silent("name")
-            asks = reply is None or any(line.startswith("e-[") for line in reply)
-            reply = self._exchange("name" if asks else "", _GREETING_S)
-            found = _match(reply or (), r"m-name-dut-\[(.*)\]")
+        found, _ = self._await("name", r"m-name-dut-\[(.*)\]", end, again_s=_GREETING_S)
         self.vendor = found.group(1)
-        reply = self._exchange("profile", self._timeout_s)
-        while reply is not None and (found := _match(reply, r"m-profile-\[(.*)\]")) is None:
-            reply = self._exchange("", self._timeout_s)
-        if reply is None or found is None:
-            raise self._silent("profile")
+        found, reply = self._await("profile", r"m-profile-\[(.*)\]", end)
         self.firmware = found.group(1)
         model = _match(reply, r"m-model-\[(.*)\]")
         if model is None:
             raise DeviceError(f"'profile': expected 'm-model-[...]', got {_shown(reply)}")
         self.model = model.group(1)
 
-    def _exchange(self, command: str, silence_s: float) -> tuple[str, ...] | None:
-        """Send a command, if there is one, and return the next reply; None after so long a silence."""
-        unsent = f"{command}%".encode("ascii") if command else b""
-        deadline = time.monotonic() + silence_s
-        while True:
-            reply = self._replies.take()
+    def _await(
+        self, command: str, pattern: str, end: float, again_s: float | None = None
+    ) -> tuple[re.Match[str], tuple[str, ...]]:
+        """Ask once or each `again_s`, pass over other replies; return the wanted line and its reply."""
+        others, asks = 0, True
+        last: tuple[str, ...] = ()
+        while (now := time.monotonic()) < end:
+            until = end if again_s is None else min(end, now + again_s)
+            reply = self._exchange(command if asks else "", until)
+            if reply is not None and (found := _match(reply, pattern)) is not None:
+                return found, reply
+            asks = again_s is not None and (reply is None or any(line.startswith("e-[") for line in reply))
             if reply is not None:
-                return reply
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
+                others, last = others + 1, reply
+        raise self._silent(command, others, last)
+
+    def _exchange(self, command: str, end: float) -> tuple[str, ...] | None:
+        """Send a command, if there is one, and return the next reply; None if it is not whole by then."""
+        unsent = f"{command}%".encode("ascii") if command else b""
+        while (reply := self._replies.take()) is None and (left := end - time.monotonic()) > 0:
             written, received = self._transport.exchange(unsent, left)
             unsent = unsent[written:]
-            if received:
-                self._replies.feed(received)
-                deadline = time.monotonic() + silence_s
+            self._replies.feed(received)
+        return reply
 
     def _expect(self, command: str, pattern: str) -> re.Match[str]:
         reply = self.command(command)
@@ -248,11 +248,12 @@ class MlperfDevice:
             raise DeviceError(f"'{command}': expected '{pattern}', got {_shown(reply)}")
         return found
 
-    def _silent(self, command: str) -> DeviceError:
-        said = self._replies.unfinished
+    def _silent(self, command: str, others: int = 0, last: tuple[str, ...] = ()) -> DeviceError:
+        said = f"expected '{_READY}', got {_shown(self._replies.unfinished)}"
+        if others:
+            said = f"it answers, but only with {others:,} other replies, the last {_shown((*last, _READY))}"
         return DeviceError(
-            f"no answer from {self._transport.name} to '{command[:40]}' within {self._timeout_s:g} s: "
-            f"expected '{_READY}', got {_shown(said)}",
+            f"no answer from {self._transport.name} to '{command[:40]}' within {self._timeout_s:g} s: {said}",
             "is the firmware an MLPerf Tiny one (`edgekit flash --protocol mlperf_tiny`), "
             "and --timeout longer than one `infer`?",
         )
@@ -263,7 +264,8 @@ def _match(lines: tuple[str, ...], pattern: str) -> re.Match[str] | None:
 
 
 def _shown(lines: tuple[str, ...]) -> str:
-    return " | ".join(f"'{line[:60]}'" for line in lines[-4:]) or "nothing"
+    more = f"{len(lines):,} lines, the last " if len(lines) > 4 else ""
+    return more + " | ".join(f"'{line[:_SHOWN]}'" for line in lines[-4:]) or "nothing"
 
 
 def _lap(line: str) -> int:

@@ -73,11 +73,6 @@ class Outbox:
         return sum(frame.started for frame in self._frames.values())
 
     @property
-    def timeouts(self) -> int:
-        """How often in a row the device was asked, without any progress."""
-        return self._timeouts
-
-    @property
     def overdue_at(self) -> float:
         """When to ask the device about the oldest frame. It may be computing, and then cannot answer."""
         patience = self._window.timeout_s
@@ -96,12 +91,16 @@ class Outbox:
 
     # What the device says
 
-    def acknowledged(self, seq: int, offset: int, count: int, now: float) -> None:
-        """Take an ACK. It may prove that other packets, or answers, are lost."""
+    def acknowledged(self, seq: int, offset: int, count: int, now: float) -> bool:
+        """Take an ACK and return whether the device now has more of a frame than before.
+
+        It may also prove that other packets, or answers, are lost.
+        """
         sent = self._resolve(seq, offset, count, now)
         if sent is None:
-            return
+            return False
         frame = self._frames.get(seq)
+        before = 0 if frame is None else frame.acked
         if frame is not None:
             frame.heard_order = max(frame.heard_order, sent.order)
             if count == 0 and frame.complete:
@@ -112,6 +111,7 @@ class Outbox:
         for other in self._frames.values():
             if other.complete and other.heard_order < sent.order:
                 self._ask(other)  # its answer was sent before this acknowledgement, and is lost
+        return frame is not None and bool(frame.acked & ~before)
 
     def unknown(self, seq: int, offset: int, now: float) -> None:
         """Take UNKNOWN_FRAME, the other answer to a question: the device holds nothing of the frame."""
@@ -126,10 +126,11 @@ class Outbox:
             self._restart(frame)
 
     def answered(self, answer: Answer, now: float) -> Result | None:
-        """Take an answer; None if it is a repeated one."""
-        frame = self._frames.pop(answer.seq, None)
-        if frame is None:
+        """Take an answer; None if it is a repeated one, or the frame has not been sent yet."""
+        frame = self._frames.get(answer.seq)
+        if frame is None or not frame.started:
             return None
+        del self._frames[answer.seq]
         self._window.frame_done(answer.seq)
         if frame.complete and not frame.questions:
             took = now - frame.complete_at

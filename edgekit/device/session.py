@@ -4,7 +4,7 @@ Feed it what the line brings, send what it wants sent, wake it at `next_deadline
 clock that only grows. docs/reference/protocol.md describes the states.
 """
 
-from collections import deque
+from collections import Counter, deque
 
 from edgekit.device import frame as wire
 from edgekit.device.events import Note, NoteKind, Result, Statistics
@@ -17,7 +17,9 @@ from edgekit.errors import DeviceError, UsageError
 
 _REPEAT_S = 0.25
 _MAX_REPEAT_S = 1.0
+_MAX_DOUBLINGS = 8
 _MAX_REOPENS = 5  # without an answer in between
+_MAX_NOTES = 256  # that nobody has fetched; a device that floods the line with text must not fill the memory
 
 
 class Session:
@@ -26,10 +28,12 @@ class Session:
     Args:
         number: the session number, 1..2**32-1; a fresh one for each conversation.
         now: the time.
-        timeout_s: how long the device may be silent while something is expected of it.
+        timeout_s: how long the device may bring nothing of what is awaited: a HELLO to a greeting, bytes of
+            a frame that it had not acknowledged, an answer, the trace, the next of its camera's pictures or
+            predictions. Whatever else it sends does not count.
 
-    Every method that takes bytes or the time raises DeviceError when the device breaks the protocol or is
-    silent too long, and ContractMismatchError when it comes back from a restart with other firmware.
+    Every method that takes bytes or the time raises DeviceError when the device breaks the protocol or brings
+    nothing for too long, and ContractMismatchError when it comes back from a restart with other firmware.
     """
 
     def __init__(self, number: int, now: float, timeout_s: float = 10.0) -> None:
@@ -43,10 +47,13 @@ class Session:
         self._reopens = 0
         self._request_at = now
         self._requests = 0
-        self._heard_at = now
+        self._progress_at = now
+        self._useless: Counter[str] = Counter()
+        """What has come since then, by its name in the protocol."""
+        self._bytes_then = self._questions_then = 0
         self._next_result = 0
         self._results: dict[int, Result] = {}
-        self._notes: deque[Note] = deque()
+        self._notes: deque[Note] = deque(maxlen=_MAX_NOTES)
         self._trace_wanted = False
         self._trace: tuple[int, ...] | None = None
         self._last_noise = b""
@@ -84,8 +91,8 @@ class Session:
             raise UsageError(
                 "the model on the device takes int8 tensors, not pixels", "quantise the frames on the host"
             )
-        if not self._waiting:
-            self._heard_at = now
+        if not self.unanswered and not self._trace_wanted and self._open:
+            self._progressed(now)
         return self._outbox.submit(data, kind, now)
 
     def take_results(self) -> list[Result]:
@@ -105,7 +112,8 @@ class Session:
     def request_trace(self, now: float) -> None:
         """Ask for the trace of the last run; `trace` holds it once it has come."""
         self._trace, self._trace_wanted = None, True
-        self._request_at, self._requests, self._heard_at = now, 0, now
+        self._request_at, self._requests = now, 0
+        self._progressed(now)
 
     @property
     def trace(self) -> tuple[int, ...] | None:
@@ -121,7 +129,7 @@ class Session:
             raise UsageError("the device has not been greeted yet")
         self._watch = Watch(every, self.hello.input_bytes, self.hello.output_bytes, now)
         self._stop_watch = False
-        self._heard_at = now
+        self._progressed(now)
         return self._watch
 
     def is_watching(self, watch: Watch) -> bool:
@@ -147,9 +155,9 @@ class Session:
         self._decoder = wire.Decoder()
         self._greet(now)
 
-    def resume(self, now: float) -> None:
-        """Count silence from now: the caller has not looked at the line for a while."""
-        self._heard_at = now
+    def resume(self, now: float, away_s: float) -> None:
+        """Do not count the last `away_s` seconds, in which the caller has not looked at the line."""
+        self._progress_at = min(now, self._progress_at + away_s)
         if self._outbox is not None:
             self._outbox.resume(now)
 
@@ -163,19 +171,36 @@ class Session:
                 self._on_noise(packet)
                 continue
             self.statistics.packets += 1
-            if self._open and (not self._only_watches or isinstance(packet, wire.Seen | wire.Picture)):
-                self._heard_at = now  # while greeting, only being greeted back counts
-            match packet:
-                case wire.HelloPacket():
-                    self._on_hello(packet, now)
-                case wire.Trace() if self._trace_wanted:
-                    self._trace, self._trace_wanted = packet.crcs, False
-                case wire.Seen() | wire.Picture() if self._open and self._watch is not None:
-                    self._watch.take(packet, now)
-                    if isinstance(packet, wire.Seen):
-                        self._reopens = 0
-                case wire.Ack() | wire.Answer() | wire.Fault() if self._open and self._outbox is not None:
-                    self._on_reply(packet, self._outbox, now)
+            # Pictures and predictions of the camera bring no nearer what else is awaited.
+            is_awaited = self._only_watches or not isinstance(packet, wire.Seen | wire.Picture)
+            if self._take(packet, now) and is_awaited:
+                self._progressed(now)
+            else:
+                self._useless[_called(packet)] += 1
+
+    def _take(self, packet: wire.Packet, now: float) -> bool:
+        """Act on a packet and return whether it brings something that may be awaited."""
+        match packet:
+            case wire.HelloPacket():
+                return self._on_hello(packet, now)
+            case wire.Trace() if self._trace_wanted:
+                self._trace, self._trace_wanted = packet.crcs, False
+                return True
+            case wire.Seen() | wire.Picture() if self._open and self._watch is not None:
+                is_new = self._watch.take(packet, now)
+                if isinstance(packet, wire.Seen) and is_new:
+                    self._reopens = 0
+                return is_new
+            case wire.Ack() | wire.Answer() | wire.Fault() if self._open and self._outbox is not None:
+                return self._on_reply(packet, self._outbox, now)
+        return False
+
+    def _progressed(self, now: float) -> None:
+        self._progress_at = now
+        self._useless.clear()
+        self._last_noise = b""
+        self._bytes_then = self.statistics.bytes_received
+        self._questions_then = self.statistics.questions
 
     def _on_noise(self, noise: wire.Noise) -> None:
         self.statistics.damaged_packets += 1
@@ -185,7 +210,7 @@ class Session:
                 self.statistics.log_lines += 1
                 self._notes.append(Note(NoteKind.LOG, line.strip()))
 
-    def _on_hello(self, packet: wire.HelloPacket, now: float) -> None:
+    def _on_hello(self, packet: wire.HelloPacket, now: float) -> bool:
         hello = Hello.from_packet(packet)
         if self._open:
             if hello.session != self._number:
@@ -198,15 +223,17 @@ class Session:
                 self._outbox = Outbox(hello, self.statistics)
             hello.check(self.hello.identity())
             self._open = True
-            self.resume(now)
+            self.resume(now, 0.0)
             self._request_at, self._requests = now, 0
+            return True
+        return False
 
-    def _on_reply(self, packet: wire.Ack | wire.Answer | wire.Fault, outbox: Outbox, now: float) -> None:
+    def _on_reply(self, packet: wire.Ack | wire.Answer | wire.Fault, outbox: Outbox, now: float) -> bool:
         match packet:
             case wire.Ack():
-                outbox.acknowledged(packet.seq, packet.offset, packet.count, now)
+                return outbox.acknowledged(packet.seq, packet.offset, packet.count, now)
             case wire.Answer():
-                self._on_answer(packet, outbox, now)
+                return self._on_answer(packet, outbox, now)
             case wire.Fault(code=ErrorCode.NO_SESSION):
                 self._reopen("the device has restarted and knows no session", now)
             case wire.Fault(code=ErrorCode.FRAME_CHECK):
@@ -227,8 +254,9 @@ class Session:
                 raise model_failure(packet.offset)
             case wire.Fault():
                 self._reopen(f"the device refused a packet ({_name(packet.code)})", now)
+        return False
 
-    def _on_answer(self, answer: wire.Answer, outbox: Outbox, now: float) -> None:
+    def _on_answer(self, answer: wire.Answer, outbox: Outbox, now: float) -> bool:
         assert self.hello is not None
         if len(answer.scores) != self.hello.output_bytes:
             raise DeviceError(
@@ -239,6 +267,7 @@ class Session:
             self._reopens = 0
             self.statistics.frames += 1
             self._results[answer.seq] = result
+        return result is not None
 
     # Greeting, the first time and again
 
@@ -258,8 +287,9 @@ class Session:
             )
 
     def _greet(self, now: float) -> None:
+        if self._open:  # a line that breaks again and again gets one timeout for its greeting, not one each
+            self._progressed(now)
         self._open = False
-        self._heard_at = now
         self._number = self._number % 0xFFFFFFFF + 1
         self._request_at, self._requests = now, 0
         if self._outbox is not None:
@@ -271,7 +301,7 @@ class Session:
 
     def bytes_to_send(self, now: float) -> bytes:
         """Return what may be sent now; it counts as sent."""
-        self._check_silence(now)
+        self._check_progress(now)
         out = b""
         if not self._open:
             if self._request_is_due(now):
@@ -292,7 +322,7 @@ class Session:
         """Return when `bytes_to_send` must be called at the latest; None while nothing is awaited."""
         if not self._waiting:
             return None
-        times = [self._heard_at + self._timeout_s]
+        times = [self._progress_at + self._timeout_s]
         if not self._open or self._trace_wanted:
             times.append(self._request_at)
         if self._open and self._outbox:
@@ -305,7 +335,7 @@ class Session:
         """Whether to send the request that is being waited for once more; then it counts as sent."""
         if now < self._request_at:
             return False
-        self._request_at = now + min(_REPEAT_S * 2.0**self._requests, _MAX_REPEAT_S)
+        self._request_at = now + min(_REPEAT_S * 2.0 ** min(self._requests, _MAX_DOUBLINGS), _MAX_REPEAT_S)
         self._requests += 1
         return True
 
@@ -317,25 +347,46 @@ class Session:
     def _only_watches(self) -> bool:
         return self._watch is not None and not self.unanswered and not self._trace_wanted
 
-    def _check_silence(self, now: float) -> None:
-        if not self._waiting or now < self._heard_at + self._timeout_s:
+    def _check_progress(self, now: float) -> None:
+        if not self._waiting or now < self._progress_at + self._timeout_s:
             return
         if self._open and self._outbox:
-            tried = f"{self._outbox.timeouts} questions about frames were sent"
+            tried = f"{self.statistics.questions - self._questions_then} questions about frames were sent"
         else:
             kind = "hello" if not self._open else "trace" if self._trace_wanted else "watch"
             asked = self._watch.requests if kind == "watch" and self._watch is not None else self._requests
             tried = f"{asked} {kind} requests were sent"
-        received = self.statistics.bytes_received
-        heard = f"{received} bytes came back in all" if received else "nothing came back"
-        if received and not self.statistics.packets:
-            heard += ", but no packet of this protocol"
+        received = self.statistics.bytes_received - self._bytes_then
+        what, heard = "has not answered", f"only {received:,} bytes came back"
+        if self._useless:
+            packets = ", ".join(f"{count:,} {name}" for name, count in self._useless.most_common())
+            heard = f"only {packets} came back"
+        elif not received:
+            what, heard = "has been silent", "nothing came back"
+        else:
+            heard += " and no packet of this protocol"
             if text := wire.Noise(self._last_noise or self._decoder.pending).text:
                 heard += f"; the last was '{' '.join(text.split())[-80:]}'"
         raise DeviceError(
-            f"the device has been silent for {self._timeout_s:g} s: {tried}, {heard}",
-            "is edgekit's firmware on the board (edgekit flash), and is this its port and baud rate?",
+            f"the device {what} for {self._timeout_s:g} s: {tried}, {heard}",
+            "press its reset button; if one run of its model takes longer than that, raise --timeout"
+            if self._open
+            else "is edgekit's firmware on the board (edgekit flash), and is this its port and baud rate?",
         )
+
+
+_NAMES = {
+    wire.HelloPacket: "HELLO",
+    wire.Ack: "ACK",
+    wire.Answer: "PREDICTION",
+    wire.Trace: "TRACE",
+    wire.Seen: "SEEN",
+    wire.Picture: "PICTURE",
+}
+
+
+def _called(packet: wire.Packet) -> str:
+    return f"ERROR {_name(packet.code)}" if isinstance(packet, wire.Fault) else _NAMES[type(packet)]
 
 
 def _name(code: int) -> str:

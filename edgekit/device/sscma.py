@@ -58,6 +58,7 @@ class SscmaDevice:
         self._pictures: bool | None = None  # None: it was not told to begin
         self._stream = ""
         self._arguments = 2
+        self._others = self._unread_then = 0
         self.identity = DeviceIdentity("", "", "", "", "")
         self.model: ModelIdentity | None = None
         """None if the firmware found no model."""
@@ -80,7 +81,8 @@ class SscmaDevice:
         Args:
             port: a device path, a URL, `auto`, or an open transport.
             serial: how to open a serial port.
-            timeout_s: how long the device may be silent; longer than one run of its model.
+            timeout_s: how long opening may take, and then each reply and each result, whatever else arrives;
+                longer than one run of its model.
             on_note: is told the device's log lines and its restarts.
 
         Raises:
@@ -145,28 +147,33 @@ class SscmaDevice:
         """Yield the results of each frame, without end. A board that restarts is told to go on.
 
         Raises:
-            DeviceError: the board is silent, reports an error, or stops again and again.
+            DeviceError: no result comes in time, twice in a row; the board reports an error, or stops again
+                and again.
         """
         stops = 0
+        was_late = False
         deadline = time.monotonic() + self._timeout_s
         while True:
             message = self._next(deadline)
             why = self._why_stopped(message)
             if why is not None:
                 stops += 1
-                if stops == TRIES:
+                if stops == TRIES or (was_late and message is None):
                     raise why
+                was_late = message is None
                 self._resume(why)
             elif isinstance(message, Event) and message.tag == self._stream and self._stream:
                 found = sscma_answers.prediction(message.data) if message.command == "INVOKE" else None
                 if found is None:
                     self.damaged_events += 1
+                    self._others += 1
                     continue
-                stops = 0
+                stops, was_late = 0, False
                 yield found
             else:
                 self._tell(message)
                 continue
+            self._begin_wait()
             deadline = time.monotonic() + self._timeout_s
 
     def _begin(self, pictures: bool) -> Reply:
@@ -188,7 +195,8 @@ class SscmaDevice:
         """Return why no more results come, if so. Raises it where telling the board to go on is no use."""
         if message is None:
             return DeviceError(
-                f"no result from {self._transport.name} for {self._timeout_s:g} s", _SILENT_HINT
+                f"no result from {self._transport.name} for {self._timeout_s:g} s{self._instead()}",
+                _SILENT_HINT,
             )
         if message.tag == _STARTING:
             return DeviceError(
@@ -205,28 +213,29 @@ class SscmaDevice:
         self.restarts += 1
         self._note(Note(NoteKind.RESET, f"{why.message}; telling it to go on"))
         self._pause(_PAUSE_S)
-        self._greet()
+        self._greet(time.monotonic() + self._timeout_s)
         self._begin(bool(self._pictures))
 
     def _introduce(self) -> None:
-        id_ = self._greet()
+        end = time.monotonic() + self._timeout_s
+        id_ = self._greet(end)
         # It may still send what an earlier program, or its own start-up command, told it to.
-        self._ask("BREAK")
+        self._ask("BREAK", end=end)
         self.identity = sscma_answers.device_identity(
-            id_, self._ask_if_known("NAME?"), self._ask_if_known("VER?")
+            id_, self._ask_if_known("NAME?", end), self._ask_if_known("VER?", end)
         )
-        info = sscma_answers.model_info(self._ask_if_known("INFO?"))
-        self.model = sscma_answers.model_identity(self._ask_if_known("MODEL?"), info)
+        info = sscma_answers.model_info(self._ask_if_known("INFO?", end))
+        self.model = sscma_answers.model_identity(self._ask_if_known("MODEL?", end), info)
 
-    def _greet(self) -> Any:
+    def _greet(self, end: float) -> Any:
         """Return the board's id, asked for until it answers: while it starts, commands are lost."""
         sends = max(_SENDS, int(self._timeout_s / _RESEND_S))
-        return self._exchange("ID?", None, time.monotonic() + self._timeout_s, sends).data
+        return self._exchange("ID?", None, end, sends).data
 
-    def _ask_if_known(self, command: str) -> Any:
+    def _ask_if_known(self, command: str, end: float) -> Any:
         """Return the data of a reply; None if the firmware does not know the command, or has nothing."""
         try:
-            return self._ask(command).data
+            return self._ask(command, end=end).data
         except NotUnderstoodError:
             return None
         except RefusedError as error:
@@ -234,9 +243,13 @@ class SscmaDevice:
                 raise
             return None
 
-    def _ask(self, command: str, arguments: str | None = None) -> Reply:
-        """Send a command until it is answered and the board is not busy. Raises DeviceError."""
-        deadline = time.monotonic() + self._timeout_s
+    def _ask(self, command: str, arguments: str | None = None, end: float | None = None) -> Reply:
+        """Send a command until it is answered and the board is not busy, or it is too late for either.
+
+        Raises:
+            DeviceError: it is not answered in time, or with an error.
+        """
+        deadline = time.monotonic() + self._timeout_s if end is None else end
         for attempt in range(TRIES):
             if attempt:
                 self._pause(_PAUSE_S)
@@ -253,6 +266,7 @@ class SscmaDevice:
         # \r ends a command; 1.0.x looks for \n first.
         line = f"AT+{tag}@{command}{'' if arguments is None else f'={arguments}'}\r\n".encode("ascii")
         said, restarted = "", False
+        self._begin_wait()
         for sent in range(sends):
             self._unsent += line
             now = time.monotonic()
@@ -276,7 +290,8 @@ class SscmaDevice:
                 "its firmware may have no use for the model: see docs/how-to/stock-sscma-firmware.md",
             )
         raise DeviceError(
-            f"no answer from {self._transport.name} to '{command}' within {self._timeout_s:g} s{heard}",
+            f"no answer from {self._transport.name} to '{command}' within {self._timeout_s:g} s"
+            f"{self._instead()}{heard}",
             _SILENT_HINT,
         )
 
@@ -291,6 +306,15 @@ class SscmaDevice:
             self._messages.feed(received)
         return message
 
+    def _begin_wait(self) -> None:
+        self._others, self._unread_then = 0, self.losses.damaged + self.losses.too_long
+
+    def _instead(self) -> str:
+        """Say what has come since the wait began that was not awaited."""
+        unread = self.losses.damaged + self.losses.too_long - self._unread_then
+        came = ((self._others, "other messages"), (unread, "damaged lines"))
+        return "".join(f"; {what}: {number:,}" for number, what in came if number)
+
     def _pause(self, seconds: float) -> None:
         """Wait, and read on meanwhile."""
         deadline = time.monotonic() + seconds
@@ -299,6 +323,7 @@ class SscmaDevice:
 
     def _tell(self, message: Message | None) -> str:
         """Pass on what the device says unasked; return it as text, empty for events and late replies."""
+        self._others += message is not None
         if message is None or isinstance(message, Reply) or message.command == "INVOKE":
             return ""
         text = plain(str(message.data)) if isinstance(message.data, str | int) else message.name

@@ -77,6 +77,8 @@ class Messages:
         """Take what has arrived, in pieces of any size."""
         *ends, last = data.split(b"\n")
         for end in ends:
+            if not end and not self._rest and not self._dropping:
+                continue
             self._collect(end)
             if self._dropping:
                 self._dropping = False

@@ -19,6 +19,8 @@ _READ_BYTES = 65536
 _POLL_S = 0.01
 _PIECE_BYTES = 512
 _CONNECT_S = 5.0
+_WRITE_S = 5.0
+_LONGEST_WAIT_S = 3600.0  # the system's own limit is 24 days
 
 
 class LineBrokenError(DeviceError):
@@ -62,7 +64,7 @@ class _Descriptor:
         if self._key.events != wanted:
             self._key = self._selector.modify(self._key.fileobj, wanted)
         written, received = 0, b""
-        for _, events in self._selector.select(max(0.0, timeout_s)):
+        for _, events in self._selector.select(min(max(0.0, timeout_s), _LONGEST_WAIT_S)):
             try:
                 if events & selectors.EVENT_READ:
                     received = self._read(_READ_BYTES)
@@ -169,6 +171,8 @@ def _open_serial(url: str, settings: Serial) -> Any:
 
     try:
         port = serial.serial_for_url(url, do_not_open=True, timeout=_POLL_S)
+        if not url.lower().startswith("rfc2217://"):  # which has a limit of its own, and refuses another
+            port.write_timeout = _WRITE_S
         port.baudrate = settings.baud
         if os.name == "posix" and "://" not in url:
             port.exclusive = True

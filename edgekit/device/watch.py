@@ -49,6 +49,7 @@ class Watch:
         self._pieces = bytearray()
         self._pieces_of: int | None = None
         self._unexplained = 0
+        self._begun = 0
         self._requests = 0
         self._last: int | None = None
         self._sights: deque[Sight] = deque(maxlen=_KEPT)
@@ -82,29 +83,30 @@ class Watch:
         self._requests += 1
         return wire.encode_watch_request(_CREDIT, self._every)
 
-    def take(self, packet: wire.Seen | wire.Picture, now: float) -> None:
-        """Take what the device says.
+    def take(self, packet: wire.Seen | wire.Picture, now: float) -> bool:
+        """Take what the device says and return whether it is new: a prediction, or more of a frame.
 
         Raises:
             DeviceError: it contradicts its HELLO, or sends pictures for ever and never a prediction.
         """
         match packet:
             case wire.Picture():
-                self._on_picture(packet)
+                return self._on_picture(packet)
             case wire.Seen():
                 if len(packet.scores) != self._output_bytes:
                     raise DeviceError(
                         f"the device sent {len(packet.scores)} scores for a model with {self._output_bytes}"
                     )
                 if packet.seq == self._last:
-                    return  # the line has doubled it
+                    return False  # the line has doubled it
                 self._last = packet.seq
                 whole = self._pieces_of == packet.seq and len(self._pieces) == self._frame_bytes
                 self._sights.append(Sight(packet, bytes(self._pieces) if whole else None, now))
                 self._pieces_of = None
-                self._unexplained = self._requests = 0
+                self._unexplained = self._begun = self._requests = 0
                 self._credit -= 1
                 self._ask_at = now if self._credit <= _CREDIT // 2 else now + _REPEAT_S
+        return True
 
     def take_sights(self) -> list[Sight]:
         """Return what has come since the last call."""
@@ -112,10 +114,13 @@ class Watch:
         self._sights.clear()
         return found
 
-    def _on_picture(self, piece: wire.Picture) -> None:
+    def _on_picture(self, piece: wire.Picture) -> bool:
         """Pieces come in order; one that does not follow the last leaves the frame incomplete."""
         self._unexplained += max(1, len(piece.data))
-        if self._unexplained > _CREDIT * self._frame_bytes:  # a lossy line loses a few predictions, not all
+        begins = piece.offset == 0 and piece.seq != self._pieces_of
+        self._begun += begins
+        # A lossy line loses a few predictions, not all.
+        if self._unexplained > _CREDIT * self._frame_bytes or self._begun > _CREDIT:
             raise DeviceError("the device sends pictures, but no prediction comes with them")
         if piece.offset == 0:
             self._pieces_of = piece.seq
@@ -123,8 +128,9 @@ class Watch:
         room = self._frame_bytes - len(self._pieces)
         if self._pieces_of != piece.seq or piece.offset != len(self._pieces) or len(piece.data) > room:
             self._pieces_of = None
-            return
+            return False
         self._pieces += piece.data
+        return begins or piece.offset > 0
 
 
 def failure(fault: wire.Fault) -> DeviceError | None:

@@ -16,6 +16,7 @@ _FIRST_TIMEOUT_S = 1.0
 _MIN_TIMEOUT_S = 0.05
 _MAX_TIMEOUT_S = 2.0
 _MEMORY = 0.99  # what the estimate of the loss keeps at each packet: it looks back about 100 of them
+_MAX_LIMIT = 1 << 18  # no line holds more on its way; a device may say anything
 _PRIOR_BYTES = 65536.0  # a first loss alone does not condemn a line
 
 
@@ -42,7 +43,7 @@ class Window:
     """
 
     def __init__(self, limit: int, max_chunk: int) -> None:
-        self._limit = limit
+        self._limit = min(limit, _MAX_LIMIT)
         self._flight: deque[Sent] = deque()
         self._used = 0
         self._order = 0

@@ -97,7 +97,7 @@ def run(
             ]
             record = np.dtype([("preprocess", "<u8"), ("invoke", "<u8"), ("scores", "i1", (classes,))])
             whole = record.itemsize * len(frames)
-            _wait(parts, image, board, timeout_s, lambda size: progress(min(1.0, size / whole)))
+            _wait(parts, image, board, record, timeout_s, lambda size: progress(min(1.0, size / whole)))
             found = [_read(part, image, record) for part in parts]
         except OSError as error:
             raise OutputError(
@@ -150,6 +150,7 @@ def _wait(
     parts: list[_Part],
     image: FirmwareImage,
     board: Board,
+    record: np.dtype[Any],
     timeout_s: float,
     written: Callable[[int], None],
 ) -> None:
@@ -167,7 +168,9 @@ def _wait(
                     raise ToolError(f"QEMU was ended by signal {-code} on '{board.id}'", "run it again")
                 waiting.remove(part)
             size = part.scores.stat().st_size if part.scores.exists() else 0
-            if size != part.done:
+            if size > _whole(part, record):
+                raise _wrong()  # before it fills the disk
+            if size > part.done:
                 part.done, part.moved_at = size, now
             elif code is None and now - part.moved_at > timeout_s:
                 raise DeviceError(
@@ -177,21 +180,27 @@ def _wait(
         written(sum(part.done for part in parts))
 
 
+def _whole(part: _Part, record: np.dtype[Any]) -> int:
+    """Return the bytes of a file with a score for every frame."""
+    return _HEAD.size + len(part.frames) * record.itemsize + _END.size
+
+
+def _wrong() -> DeviceError:
+    return DeviceError("the file of scores is not one that this firmware writes", "run `edgekit build` again")
+
+
 def _read(part: _Part, image: FirmwareImage, record: np.dtype[Any]) -> tuple[NDArray[Any], int]:
     """Return the records of one emulator's answers, and the stack it used."""
     content = part.scores.read_bytes()
     count = len(part.frames)
-    wrong = DeviceError(
-        "the file of scores is not one that this firmware writes", "run `edgekit build` again"
-    )
-    if len(content) != _HEAD.size + count * record.itemsize + _END.size:
-        raise wrong
+    if len(content) != _whole(part, record):
+        raise _wrong()
     mark, contract, model = _HEAD.unpack_from(content)
     end, stack = _END.unpack_from(content, len(content) - _END.size)
     if (mark, end) != (b"EKS1", b"EKE1"):
-        raise wrong
+        raise _wrong()
     if (contract.hex(), model.hex()) != (image.contract_digest, image.model_digest):
-        raise wrong
+        raise _wrong()
     return np.frombuffer(content, record, count, _HEAD.size), int(stack)
 
 

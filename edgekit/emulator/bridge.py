@@ -54,11 +54,10 @@ def skip_boot(line: socket.socket, timeout_s: float) -> bytes:
     end = time.monotonic() + timeout_s
     said = b""
     while not said.endswith(_READY):
-        line.settimeout(max(end - time.monotonic(), 1e-3))
-        try:
-            data = line.recv(_PIECE_BYTES)
-        except (TimeoutError, ConnectionError):
-            data = b""
+        data, left = b"", end - time.monotonic()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            line.settimeout(max(left, 1e-3))
+            data = line.recv(_PIECE_BYTES) if left > 0 else b""
         said += data
         if not data or len(said) > _PIECE_BYTES:
             raise DeviceError(

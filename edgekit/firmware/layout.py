@@ -46,7 +46,7 @@ def read_sections(content: bytes, name: str) -> tuple[Section, ...]:
     """
     try:
         return _sections(content)
-    except (struct.error, ValueError, IndexError) as error:
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise ToolError(f"'{name}' is not an ELF file that can be read: {error}", _HINT) from error
 
 

@@ -68,32 +68,38 @@ class Log:
         self._shown = 0
         self.connected = False
 
-    def feed(self, line: str) -> None:
-        """Take in one line."""
+    def feed(self, line: str) -> bool:
+        """Take in one line, and return whether it says that esptool has come further."""
+        before = self._steps()
         if found := _WRITING.match(line):
             self._show(min(float(found[1]), 100.0) / 100)
-            return
+            return self._steps() != before
         self._lines = [*self._lines[1 - _MOST_LINES :], line.rstrip()]
         if _ERASING.match(line):
             self._begun = True
             self._show(0)
         elif found := _WROTE.match(line):
-            self._written += [region for region in self._regions if region.offset == int(found[1], 16)]
+            offset = int(found[1], 16)
+            self._written += [r for r in self._regions if r.offset == offset and r not in self._written]
         elif _VERIFIED.match(line) and self._written:
             self._verified.add(self._written[-1])
         elif _CONNECTED.match(line):
             self.connected = True
+        return self._steps() != before
+
+    def _steps(self) -> tuple[int, ...]:
+        """Return what grows as the work goes on."""
+        return (self.connected, self._begun, len(self._written), len(self._verified), self._shown)
 
     def _show(self, of_current: float) -> None:
         """Tell what is written, and this fraction of the file that is on its way."""
-        if self._progress is None:
-            return
         current = next((region for region in self._regions if region not in self._written), None)
         done = sum(region.size_bytes for region in self._regions if region in self._written)
         done += int(current.size_bytes * of_current) if current else 0
         if done > self._shown or not done:
-            self._shown = done
-            self._progress(done, sum(region.size_bytes for region in self._regions))
+            self._shown = max(self._shown, done)
+            if self._progress is not None:
+                self._progress(done, sum(region.size_bytes for region in self._regions))
 
     @property
     def complete(self) -> bool:

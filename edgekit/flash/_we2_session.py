@@ -7,7 +7,7 @@ import contextlib
 import io
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edgekit.device.transport import LineBrokenError, Transport
@@ -55,6 +55,10 @@ class Patience:
     leave_s: float = 3.0
     """Until it says something when it restarts."""
     packet_tries: int = 10
+    stuck_s: float = 60.0
+    """Until one packet is acknowledged, however often it is sent."""
+    stop_s: float = 0.5
+    """For telling the board to stop when the work is given up."""
 
 
 class FileFailedError(Exception):
@@ -62,7 +66,7 @@ class FileFailedError(Exception):
 
 
 class SilentError(Exception):
-    """There is no bootloader at the other end."""
+    """There is no bootloader at the other end; the text says what came from there."""
 
 
 class Session:
@@ -79,6 +83,7 @@ class Session:
         self, transport: Transport, words: Words, patience: Patience, clock: Callable[[], float]
     ) -> None:
         self._line = Line(transport, clock)
+        self.clock = clock
         self._words = words
         self._patience = patience
         self._is_asked = False
@@ -99,7 +104,9 @@ class Session:
         while (now := self._line.clock()) < deadline:
             if not self._patience.press_on_s < now - talked_at < self._patience.listen_s:
                 self._line.write(self._words.menu_key)
-            while (byte := self._line.byte(now + self._patience.key_s - self._line.clock())) is not None:
+            while (heard := self._line.clock()) < deadline:
+                if (byte := self._line.byte(now + self._patience.key_s - heard)) is None:
+                    break
                 is_alone = self._line.clock() - heard_at > self._patience.quiet_s
                 heard_at = self._line.clock()
                 if byte == _INVITATION:
@@ -111,7 +118,7 @@ class Session:
                     self._is_asked = said == self._words.question
                     self._is_invited = said in (None, self._words.ready)
                     return
-        raise SilentError
+        raise SilentError(self._line.came())
 
     def send(self, content: bytes, on_packet: Callable[[int], None]) -> None:
         """Send one file and wait until the bootloader has it.
@@ -144,7 +151,7 @@ class Session:
         except BaseException as error:
             if not isinstance(error, LineBrokenError):
                 with contextlib.suppress(LineBrokenError):
-                    modem.abort()
+                    self._line.write(bytes([_CAN, _CAN]), self._patience.stop_s)
             raise
         if not taken:
             raise FileFailedError(f"a packet was refused {self._patience.packet_tries + 1} times")
@@ -190,7 +197,7 @@ class Session:
         """
         deadline = self._line.clock() + timeout_s
         before = None
-        while (byte := self._line.byte(deadline - self._line.clock())) is not None:
+        for byte in self._bytes_until(deadline):
             self._is_disturbed |= byte not in (_ACK, _INVITATION)
             if byte in (_ACK, _NAK):
                 return bytes([byte])
@@ -236,13 +243,15 @@ class Session:
     def _drop(self, heard: bytes) -> None:
         self._is_disturbed |= bool(heard.strip(bytes([_INVITATION])))
 
+    def _bytes_until(self, deadline: float) -> Iterator[int]:
+        """Yield what is heard until then, even from a line that never pauses."""
+        while (left := deadline - self._line.clock()) > 0 and (byte := self._line.byte(left)) is not None:
+            yield byte
+
     def _await(self, sentence: str) -> bool:
         listener = Listener(sentence)
         deadline = self._line.clock() + self._patience.question_s
-        while (byte := self._line.byte(deadline - self._line.clock())) is not None:
-            if listener.hears(byte):
-                return True
-        return False
+        return any(listener.hears(byte) for byte in self._bytes_until(deadline))
 
 
 class _Exchange:
@@ -254,6 +263,7 @@ class _Exchange:
         self._patience = patience
         self._answer = answer
         self._sent = b""
+        self._sent_at = 0.0
         self.question_was_heard = False
 
     def getc(self, _size: int, timeout: float = 1.0) -> bytes | None:
@@ -274,6 +284,11 @@ class _Exchange:
         packet = bytes(data)
         if packet == bytes([_EOT]) != self._sent:
             self._session.confirm(self._sent)
+        now = self._session.clock()
+        if packet != self._sent:
+            self._sent_at = now
+        elif now - self._sent_at > self._patience.stuck_s:
+            raise FileFailedError(f"a packet was not acknowledged for {self._patience.stuck_s:g} s")
         self._session.packet(packet, again=packet == self._sent)
         self._sent = packet
         return len(data)

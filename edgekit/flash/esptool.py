@@ -34,8 +34,8 @@ from edgekit.flash._esptool_log import Log, Region
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
 _CHIP_IDS = {"esp32": 0, "esp32s2": 2, "esp32c3": 5, "esp32s3": 9, "esp32c6": 13}
-_SILENCE_S = 60.0
-_SILENCE_S_PER_MB = 40.0
+_PATIENCE_S = 60.0
+_PATIENCE_S_PER_MB = 40.0
 """What esptool itself allows the chip's own loader for erasing."""
 _AS_IT_WAS = "the board's flash is as it was"
 _NO_START = "it does not start properly until it is flashed again"
@@ -166,8 +166,8 @@ def restart(board: Board, port: str | None) -> bool:
     )
     words = (*command, "--connect-attempts", "1", "read-mac")
     try:
-        return _run(words, lambda _: None, _SILENCE_S) == 0
-    except process.SilentToolError:
+        return _run(words, lambda _: False, _PATIENCE_S) == 0
+    except process.StuckToolError:
         return False
 
 
@@ -194,12 +194,12 @@ def _write(
     if "://" not in place:
         # A port that cannot be used is reported in our own words, before anything is reset.
         open_port(place, board.serial).close()
-    silence_s = _SILENCE_S + _SILENCE_S_PER_MB * max(part.size_bytes for part in parts) / 1e6
+    patience_s = _PATIENCE_S + _PATIENCE_S_PER_MB * max(part.size_bytes for part in parts) / 1e6
     try:
-        code = _run(command, log.feed, silence_s)
-    except process.SilentToolError as error:
+        code = _run(command, log.feed, patience_s)
+    except process.StuckToolError as error:
         raise FlashError(
-            f"esptool said nothing for {silence_s:g} s and was stopped; {log.state()}",
+            f"esptool came no further for {patience_s:g} s and was stopped; {log.state()}",
             "plug the board in again, and flash again",
         ) from error
     except KeyboardInterrupt as stop:
@@ -221,14 +221,14 @@ def _command(facts: Facts, place: str, settings: FlashSettings) -> list[str]:
     return command if settings.stub else [*command, "--no-stub"]
 
 
-def _run(command: Sequence[str], on_line: Callable[[str], None], silence_s: float) -> int:
+def _run(command: Sequence[str], on_line: Callable[[str], bool], patience_s: float) -> int:
     """Run esptool in an empty folder, and return its exit code. Raises as `process.stream`.
 
     In the user's folder it would obey an esptool.cfg, setup.cfg or tox.ini that lies there, whoever wrote it;
     esptool before its use of esp-pylib runs what such a file gives as a reset sequence as Python.
     """
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        return process.stream(command, on_line, cwd=Path(folder), env=_environment(), silence_s=silence_s)
+        return process.stream(command, on_line, cwd=Path(folder), env=_environment(), patience_s=patience_s)
 
 
 def _environment() -> dict[str, str]:

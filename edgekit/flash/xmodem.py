@@ -227,7 +227,7 @@ def send_files(
         if not session.leave():
             on_note("all is written, but the board does not say that it restarts: press its RESET button")
     except SilentError as error:
-        raise _failed(files, done, began, "its bootloader does not answer", board) from error
+        raise _failed(files, done, began, f"its bootloader does not answer{error}", board) from error
     except LineBrokenError as error:
         if done == len(files):
             return  # All is there; the board's restart may take the port with it.

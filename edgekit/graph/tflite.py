@@ -219,14 +219,14 @@ def _op(table: Table, index: int, codes: tuple[tuple[str, int], ...], tensors: i
     what = f"operator {index} {kind}"
     if table.uint64(schema.OperatorSlot.LARGE_CUSTOM_OPTIONS_OFFSET) > 1:
         raise ModelError(f"{what} keeps its options outside the FlatBuffer")
-    return Op(
-        index=index,
-        kind=kind,
-        version=version,
-        inputs=_indices(table, schema.OperatorSlot.INPUTS, tensors, f"the inputs of {what}", optional=True),
-        outputs=_indices(table, schema.OperatorSlot.OUTPUTS, tensors, f"the outputs of {what}"),
-        options=_options(table, kind, what),
-    )
+    inputs = _indices(table, schema.OperatorSlot.INPUTS, tensors, f"the inputs of {what}", optional=True)
+    outputs = _indices(table, schema.OperatorSlot.OUTPUTS, tensors, f"the outputs of {what}")
+    # No builtin can do without its first input; what else one needs is for its module in edgekit/ops to say.
+    if not kind.startswith("CUSTOM:") and inputs[:1] in ((), (-1,)):
+        raise damaged(f"{what} has no input")
+    if not outputs:
+        raise damaged(f"{what} has no output")
+    return Op(index, kind, version, inputs, outputs, _options(table, kind, what))
 
 
 def _indices(table: Table, slot: int, tensors: int, what: str, *, optional: bool = False) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ def foreign(tmp_path: Path) -> Path:
         (("monitor", "--source", "test.npz", "--fps", "nan"), "'nan' is not a number"),
         (("monitor", "--source", "test.npz", "--fps", "1e-300"), "--fps"),
         (("monitor", "--source", "test.npz", "--timeout", "nan"), "'nan' is not a number"),
+        (("monitor", "--source", "test.npz", "--timeout", "inf"), "not in the range 0.1<=x<=86400"),
         (("monitor", "--source", "camera:99999999999999999999"), "names no camera"),
         (("monitor", "--source", "camera:"), "names no camera"),
         (("flash", "--mean", "nan"), "must be finite"),

@@ -150,6 +150,26 @@ def test_weights_outside_the_models_folder_are_not_followed(
         load_model(external(inner, make_net(), location))
 
 
+def test_no_tensor_anywhere_may_be_outside(tmp_path: Path, make_net: Net) -> None:
+    """Weights in attributes, sparse ones too; what a model keeps for training and for calls is not kept."""
+    far = TensorProto(name="far", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    far.external_data.add(key="location", value="../secret")
+    where = helper.make_tensor("where", TensorProto.INT64, [4], [0, 1, 2, 3])
+    sparse = helper.make_sparse_tensor(far, where, [4, 1, 1])
+    add = helper.make_node("Add", ["conv", "k"], ["y"], name="add")
+    for attribute in ({"value": far}, {"sparse_value": sparse}):
+        proto = make_net([helper.make_node("Constant", [], ["k"], **attribute), add], "y")
+        with pytest.raises(ModelError, match=r"'\.\./secret', outside its own folder"):
+            parse(proto, folder=tmp_path)
+    body = [helper.make_node("Constant", [], ["y"], value=far)]
+    proto = make_net()
+    proto.functions.append(helper.make_function("own", "f", [], ["y"], body, [helper.make_opsetid("", 20)]))
+    proto.training_info.add().algorithm.initializer.append(far)
+    kept = onnx.load_model_from_string(parse(proto, folder=tmp_path).proto)
+    assert not kept.functions
+    assert not kept.training_info
+
+
 # --- operators
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import threading
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -318,4 +319,29 @@ def test_serial_port_that_disappears(program: Path) -> None:
         with pytest.raises(LineBrokenError):
             for _ in range(100):
                 line.exchange(b"", 0.1)
+        line.close()
+
+
+def test_a_port_behind_a_url_that_takes_no_bytes_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgekit.device.transport._WRITE_S", 0.2)
+    primary, replica = os.openpty()
+    tty.setraw(replica)
+    try:
+        line = open_port(f"spy://{os.ttyname(replica)}?file={os.devnull}", SERIAL)
+        with pytest.raises(LineBrokenError, match="Write timeout"):
+            for _ in range(1000):
+                line.exchange(bytes(512), 0.01)
+        line.close()
+    finally:
+        os.close(primary)
+        os.close(replica)
+
+
+@pytest.mark.parametrize("wait_s", [1e9, 1e300, float("inf")])
+def test_a_wait_of_any_length(wait_s: float) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.send(b"x")
+        line = SocketTransport(ours)
+        assert line.exchange(b"", wait_s) == (0, b"x")
         line.close()

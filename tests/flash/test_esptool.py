@@ -266,12 +266,12 @@ def test_an_esptool_that_hangs_is_stopped(
     built: Make, xiao: Board, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(timeout=600)
-    monkeypatch.setattr(esptool, "_SILENCE_S", 4.0)
-    monkeypatch.setattr(esptool, "_SILENCE_S_PER_MB", 0.0)
+    monkeypatch.setattr(esptool, "_PATIENCE_S", 4.0)
+    monkeypatch.setattr(esptool, "_PATIENCE_S_PER_MB", 0.0)
     made = built()
     with RomLoader(Script(silent_from_block=4)) as board, pytest.raises(FlashError) as caught:
         flash.flash(made.image, xiao, board.port)
-    assert caught.value.message == f"esptool said nothing for 4 s and was stopped; {HALF}"
+    assert caught.value.message == f"esptool came no further for 4 s and was stopped; {HALF}"
 
 
 def test_a_changed_part_is_not_written(built: Make, xiao: Board) -> None:

@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fuzz import graph_boards
-
 from edgekit import board
 from edgekit.emulator import ending
 from edgekit.files import write_whole
+from fuzz import graph_boards
 
 BOARDS = tuple(name for name in board.list_ids() if ending.in_qemu(board.load(name)))
 BLOCK = 50

@@ -95,6 +95,68 @@ def test_odd_headers_are_errors(tmp_path: Path, header: str) -> None:
         data.load(tmp_path / "a.npy")
 
 
+ODD = (
+    *(
+        "1",
+        "1.5",
+        "1e999",
+        "1j",
+        "None",
+        "...",
+        "()",
+        "(1,)",
+        "(True,8,8)",
+        "(-1,8)",
+        "('x',)",
+        "[]",
+        "[[]]",
+        "{}",
+    ),
+    *("{1}", "set()", "b''", "b'|u1'", "''", "'|V0'", "'O'", "'u1,u1'", "'(2,)u1'", "'\\ud800'", "('|u1',)"),
+    *(
+        "((('|u1',(2,)),(2,)))",
+        "(('u1','u1'),)",
+        "[('x',)]",
+        "[('a','|u1',2)]",
+        "(2,('x',))",
+        f"(0,{2**32},{2**32})",
+    ),
+    *(
+        "9" * 4000,
+        f"({'9' * 4400},)",
+        f"0x{'f' * 6000}",
+        f"(0x{'f' * 6000},)",
+        f"(0,0x{'f' * 6000})",
+        f"-0x{'f' * 99}",
+    ),
+    f"({'1,' * 65})",
+    f"({'1,' * 4000})",
+)
+"""Python literals that no header has."""
+TEMPLATES = (
+    "{{'descr': {}, 'fortran_order': False, 'shape': (1, 8, 8)}}",
+    "{{'descr': '|u1', 'fortran_order': {}, 'shape': (1, 8, 8)}}",
+    "{{'descr': '|u1', 'fortran_order': False, 'shape': {}}}",
+    "{{'descr': '|u1', 'fortran_order': True, 'shape': {}}}",
+    "{{'descr': '|u1', 'fortran_order': False, 'shape': (1, 8, 8), {}: 1}}",
+    "{{{}: '|u1', 'fortran_order': False, 'shape': (1, 8, 8)}}",
+    "{{{}: 1}}",
+    "[{}]",
+    "{}",
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_headers_of_any_literal_end_in_an_error_of_a_few_words(tmp_path: Path, template: str) -> None:
+    for literal in ODD:
+        text = template.format(literal).encode()
+        head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+        (tmp_path / "a.npy").write_bytes(head + bytes(200))
+        with pytest.raises(DataError, match=r"a\.npy") as caught:
+            data.load(tmp_path / "a.npy")
+        assert len(caught.value.message) < 1000, literal
+
+
 def test_archives_that_numpy_does_not_write_are_errors(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("images.npy", bytes(1000))

@@ -1,6 +1,8 @@
 """Data sets: each kind is recognised by content, and what is wrong with one is said by name."""
 
 import gzip
+import itertools
+import math
 import struct
 from pathlib import Path
 
@@ -159,6 +161,23 @@ def test_idx_files_with_their_labels(tmp_path: Path, compressed: bool) -> None:
     assert len(data.load(tmp_path / f"t10k-images-idx3-ubyte{end}")) == 3
     with pytest.raises(DataError, match="not images"):
         data.load(tmp_path / f"t10k-labels-idx1-ubyte{end}")
+
+
+def test_idx_files_of_any_shape_are_read_or_refused(tmp_path: Path) -> None:
+    sizes = (0, 1, 2, 1 << 31, (1 << 32) - 1)
+    for rank in range(1, 5):
+        for shape in itertools.product(sizes, repeat=rank):
+            count = math.prod(shape)
+            if 1 << 16 < count <= 1 << 32:
+                continue  # would be read to see that it ends early
+            # The third byte of the header is the type, the fourth the rank.
+            head = bytes((0, 0, 8, rank)) + struct.pack(f">{rank}I", *shape)
+            (tmp_path / "a.idx").write_bytes(head + bytes(min(count, 64)))
+            if count and max(shape) <= 2 and rank >= 3 and shape[3:] in ((), (1,)):
+                assert data.load(tmp_path / "a.idx").images.shape[:3] == shape[:3]  # type: ignore[union-attr]
+                continue
+            with pytest.raises(DataError, match=r"a\.idx"):
+                data.load(tmp_path / "a.idx")
 
 
 def test_images_named_like_idx_files_are_images(tmp_path: Path) -> None:

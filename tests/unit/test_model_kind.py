@@ -47,34 +47,17 @@ def test_safetensors(tmp_path: Path) -> None:
     assert detect(tmp_path / "a").kind is ModelKind.SAFETENSORS
 
 
-def torchscript(path: Path, code: str) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("net/constants.pkl", b"")
-        archive.writestr("net/data.pkl", b"")
-        archive.writestr("net/code/__torch__.py", code)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("code", "danger"),
-    [
-        ("return torch.relu(x)", False),
-        ("y = ops.prim.NumToTensor(x); ops.quantized.add(x, y)", False),
-        ('torch.save(x, "/tmp/x")', True),
-        ('y = torch.from_file("/etc/passwd")', True),
-        ("y = ops.mylib.anything(x)", True),
-        ('ops.aten.save(x, "/tmp/x")', True),
-        ('torch . \\\n save (x, "/tmp/x")', True),
-        ("f = torch.from_file", True),
-        ("self.saved = x.loaded", False),
-    ],
-)
-def test_torchscript_is_dangerous_when_it_reaches_beyond_tensors(
-    tmp_path: Path, code: str, danger: bool
-) -> None:
-    found = detect(torchscript(tmp_path / "a", code))
+@pytest.mark.parametrize("code", ["return torch.relu(x)", 'torch.save(x, "/tmp/x")', "# nothing at all", ""])
+@pytest.mark.parametrize("folder", ["net/", ""])
+def test_all_torchscript_needs_trust_whatever_its_code(tmp_path: Path, code: str, folder: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        archive.writestr(f"{folder}constants.pkl", b"")
+        archive.writestr(f"{folder}data.pkl", pickle.dumps({}, 2))
+        if code:
+            archive.writestr(f"{folder}code/__torch__.py", code)
+    found = detect(tmp_path / "a")
     assert found.kind is ModelKind.TORCHSCRIPT
-    assert bool(found.danger) == danger
+    assert "is a program" in found.danger
 
 
 @pytest.mark.parametrize("member", ["net/archive_format", "serialized_exported_program.json"])

@@ -72,21 +72,42 @@ def test_lines_are_handed_on_while_the_program_runs() -> None:
     with tempfile.TemporaryDirectory() as folder:
         seen: list[str] = []
 
-        def on_line(line: str) -> None:
+        def on_line(line: str) -> bool:
             seen.append(line)
             if line == "two":
                 (Path(folder) / "go").touch()
+            return True
 
         command = [sys.executable, "-c", script, str(Path(folder) / "go")]
-        assert process.stream(command, on_line, silence_s=60) == 5
+        assert process.stream(command, on_line, patience_s=60) == 5
     assert seen == ["one", "two", "three ä", "last"]
 
 
 def test_a_program_that_falls_silent_is_stopped(tmp_path: Path) -> None:
     script = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(600)"
     seen: list[str] = []
-    with pytest.raises(process.SilentToolError, match=r"said nothing for 0\.5 s and was stopped"):
-        process.stream([sys.executable, "-c", script], seen.append, silence_s=0.5)
+    with pytest.raises(process.StuckToolError, match=r"came no further for 0\.5 s and was stopped"):
+        process.stream([sys.executable, "-c", script], lambda line: seen.append(line) or True, patience_s=0.5)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(seen[0]), 0)
+
+
+def test_a_program_that_talks_on_and_comes_no_further_is_stopped() -> None:
+    # It writes faster than its lines are read, and one of them has no end.
+    script = (
+        "import os\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: os.write(1, b'Connecting...\\n' * 9 + b'x' * 99)"
+    )
+    seen: list[str] = []
+
+    def on_line(line: str) -> bool:
+        seen.append(line)
+        return len(seen) == 1
+
+    with pytest.raises(process.StuckToolError, match=r"came no further for 0\.3 s"):
+        process.stream([sys.executable, "-c", script], on_line, patience_s=0.3)
+    assert "Connecting..." in seen
     with pytest.raises(ProcessLookupError):
         os.kill(int(seen[0]), 0)
 
@@ -94,13 +115,13 @@ def test_a_program_that_falls_silent_is_stopped(tmp_path: Path) -> None:
 def test_what_is_raised_over_a_line_stops_the_program() -> None:
     script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
-    def interrupt(line: str) -> None:
+    def interrupt(line: str) -> bool:
         seen.append(line)
         raise KeyboardInterrupt
 
     seen: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        process.stream([sys.executable, "-c", script], interrupt, silence_s=60)
+        process.stream([sys.executable, "-c", script], interrupt, patience_s=60)
     with pytest.raises(ProcessLookupError):
         os.kill(int(seen[0]), 0)
 
@@ -109,17 +130,18 @@ def test_lines_that_were_on_their_way_are_handed_on_too() -> None:
     # All three are in the pipe before the first is looked at, which an interruption ends.
     script = "import os, time; os.write(1, b'one\\ntwo\\nthree'); time.sleep(600)"
 
-    def interrupt(line: str) -> None:
+    def interrupt(line: str) -> bool:
         seen.append(line)
         if line == "one":
             raise KeyboardInterrupt
+        return False
 
     seen: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        process.stream([sys.executable, "-c", script], interrupt, silence_s=60)
+        process.stream([sys.executable, "-c", script], interrupt, patience_s=60)
     assert seen == ["one", "two", "three"]
 
 
 def test_a_missing_program_cannot_be_streamed() -> None:
     with pytest.raises(ToolError, match="'no-such-tool' was not found"):
-        process.stream(["no-such-tool"], print, silence_s=60)
+        process.stream(["no-such-tool"], lambda _: False, patience_s=60)

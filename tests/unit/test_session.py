@@ -180,6 +180,10 @@ def test_answers_come_out_in_order_and_once() -> None:
     for _ in range(2):
         session.submit(FRAME, PIXELS, 0.0)
     session.bytes_to_send(0.0)
+    session.feed(answer(1), 0.1)  # nothing of it has been sent
+    assert session.unanswered == 2
+    session.feed(ack((0, 0, 1024)), 0.1)
+    assert said(session.bytes_to_send(0.1)) == [chunk(1, 0)]
     session.feed(answer(1), 0.1)
     assert session.take_results() == []
     session.feed(answer(0) + answer(0) + answer(1), 0.2)
@@ -256,9 +260,18 @@ def test_a_device_that_crashes_on_every_frame_is_given_up() -> None:
     assert session.statistics.reconnections == 6
 
 
+def test_a_line_that_breaks_while_it_is_greeted_has_one_timeout_for_all_attempts() -> None:
+    session = Session(1, 0.0, timeout_s=2.0)
+    for step in range(4):
+        session.bytes_to_send(0.5 * step)
+        session.reconnected("the line was closed", 0.5 * step)
+    with pytest.raises(DeviceError, match="silent for 2 s"):
+        session.bytes_to_send(2.0)
+
+
 def test_a_device_that_only_ever_boots_is_given_up() -> None:
     session = Session(1, 0.0, timeout_s=2.0)
-    with pytest.raises(DeviceError, match="silent for 2 s"):
+    with pytest.raises(DeviceError, match="not answered for 2 s: 20 hello requests were sent, only 20 HELLO"):
         for step in range(100):
             session.bytes_to_send(0.1 * step)
             session.feed(hello(0), 0.1 * step)
@@ -269,7 +282,7 @@ def test_silence_says_what_was_tried_and_heard() -> None:
     for step in range(29):
         session.bytes_to_send(0.1 * step)
     session.feed(b"login: \r\nroot@sensor# \0", 2.0)
-    with pytest.raises(DeviceError, match=r"silent for 3 s: 5 hello requests .*no packet of this.*sensor"):
+    with pytest.raises(DeviceError, match=r"not answered for 3 s: 5 hello requests .*no packet of .*sensor"):
         session.bytes_to_send(3.0)
     session = opened(timeout_s=5.0)
     session.submit(FRAME, PIXELS, 7.0)
@@ -283,9 +296,16 @@ def test_a_caller_that_was_away_does_not_make_the_device_silent() -> None:
     session = opened(timeout_s=5.0)
     session.submit(FRAME, PIXELS, 0.0)
     session.bytes_to_send(0.0)
-    session.resume(60.0)
+    session.bytes_to_send(0.5)
+    session.resume(60.0, 59.5)
     assert session.bytes_to_send(60.0) == b""
     assert session.next_deadline() == 61.0
+    session.bytes_to_send(61.0)
+    # The half second before is not forgiven: who is away again and again learns of a silent device, too.
+    session.resume(70.0, 9.0)
+    session.bytes_to_send(73.4)
+    with pytest.raises(DeviceError, match="silent for 5 s"):
+        session.bytes_to_send(73.5)
 
 
 def test_a_device_that_computes_long_is_asked_less_and_less() -> None:
@@ -414,6 +434,10 @@ SEEN = b"\x86" + struct.pack("<IQQQI", 0, 1, 2, 3, 4) + bytes(4)
 PICTURE = b"\x87" + struct.pack("<II", 0, 0) + bytes(12)
 
 
+def picture(seq: int, offset: int) -> bytes:
+    return wire.encode(b"\x87" + struct.pack("<II", seq, offset) + b"a")
+
+
 def watching(number: int = 9) -> Session:
     session = Session(number, 0.0)
     session.bytes_to_send(0.0)
@@ -457,18 +481,26 @@ def test_a_silent_camera_says_how_often_it_was_asked() -> None:
 
 def test_a_device_that_talks_of_other_things_is_not_watched_for_ever() -> None:
     session = watching()
-    with pytest.raises(DeviceError, match="silent for 10 s"):
+    with pytest.raises(
+        DeviceError, match=r"not answered for 10 s: 4 watch .* only 40 ACK, 40 HELLO came back"
+    ):
         for step in range(100):
             session.bytes_to_send(0.25 * step)
             session.feed(ack((5, 0, 128)) + hello(9, WATCHED), 0.25 * step)
-    # Pieces of a picture are a sign of life on a slow line; a picture too many ends it otherwise.
+    # A picture that grows is progress on a slow line; one that begins again and again is none.
     session = watching()
-    for step in range(100):
-        session.bytes_to_send(0.25 * step)
-        session.feed(wire.encode(PICTURE[:9] + b"a"), 0.25 * step)
-    session.feed(wire.encode(PICTURE[:9] + b"a") * 92, 25.0)
+    for step in range(12):
+        session.bytes_to_send(9.0 * step)
+        session.feed(picture(0, step), 9.0 * step)
+    with pytest.raises(DeviceError, match=r"not answered for 10 s: .* watch requests .* only 20 PICTURE"):
+        for step in range(100):
+            session.bytes_to_send(99.0 + 0.5 * step)
+            session.feed(picture(0, 0), 99.0 + 0.5 * step)
+    session = watching()
     with pytest.raises(DeviceError, match="no prediction comes with them"):
-        session.feed(wire.encode(PICTURE[:9] + b"a"), 25.0)
+        for step in range(17):
+            session.bytes_to_send(9.0 * step)
+            session.feed(picture(step, 0), 9.0 * step)
 
 
 def test_a_hello_of_several_frames_at_a_time() -> None:
