@@ -43,6 +43,7 @@ _MOST_BYTES = 1 << 20
 _PARTS = re.compile("app|bare_metal|camera|runtime|semihosting|stored_model|.*_(camera|model)")
 """The folders of firmware_templates/ that are no family's."""
 _MOST_VARIANTS = 64
+_MOST_REGIONS = 64
 _GIB = 1 << 30
 _PACKAGE = Path(__file__).parent.parent
 
@@ -144,6 +145,8 @@ def _soc(table: Table) -> Soc:
 def _memory(table: Table) -> Memory:
     table.only("flash_bytes", "ram_bytes", optional=("region",))
     regions = tuple(_region(entry) for entry in table.tables("region")) if "region" in table.value else ()
+    if len(regions) > _MOST_REGIONS:
+        raise table.wrong("region", f"at most {_MOST_REGIONS} regions")
     for i, region in enumerate(regions):
         for other in regions[:i]:
             if region.name == other.name:

@@ -42,6 +42,11 @@ arena = true
     + '\n[flash.facts]\nchip = "esp32s3"\nbaud = 460800\nstub = true\noffsets = ["0x0", "0x10000"]\n'
 )
 
+MANY_REGIONS = "".join(
+    f'\n[[memory.region]]\nname = "r{n}"\nkind = "ram"\norigin = {n}\nbytes = 1\narena = true\n'
+    for n in range(10_000)
+)
+
 
 def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
     path = folder / name
@@ -317,6 +322,7 @@ def test_text_that_is_no_board(tmp_path: Path, text: str) -> None:
         ("\n".join(f"[[{'a.' * 15}a]]" for _ in range(9)), "nested deeper than 16"),
         ("a = " + "{a = " * 20 + "1" + "}" * 20, "nested deeper than 16"),
         ("a = " + "{a = " * 20_000, "nested too deeply"),
+        (HOST + MANY_REGIONS, "at most 64 regions"),
         ("#" * ((1 << 20) + 1), "larger than 1,048,576 bytes"),
         ("a = 1\n" + "\n" * (1 << 20), "larger than 1,048,576 bytes"),
     ],
