@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from edgekit import install
 from edgekit.errors import ModelError, UsageError
 from edgekit.graph.ir import DType, Graph, Quantization
 from edgekit.json_object import JsonObject
+from edgekit.untrusted import parse_json
 
 METADATA_NAME = "edgekit.contract"
 SCHEMA = 1
@@ -275,14 +277,14 @@ def check_classifier(graph: Graph) -> tuple[Any, Any]:
 def from_json(raw: bytes) -> Contract:
     """Read a contract, trusting nothing in it. Raises ModelError naming the field that is wrong."""
     try:
-        root = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"the model's contract is not JSON: {error}") from error
+        root = parse_json(raw)
+    except ValueError as error:
+        raise ModelError(f"the model's contract cannot be read: {error}") from error
     reader = JsonObject(root, "contract")
     if reader.integer("schema", 1, 1 << 16) != SCHEMA:
         raise ModelError(
             f"the model's contract has schema {reader.value['schema']}, this edgekit reads schema {SCHEMA}",
-            "upgrade edgekit: pip install --upgrade edgekit",
+            f"upgrade edgekit: {install.newer()}",
         )
     source, target = reader.child("input"), reader.child("output")
     preprocess, table = None, None

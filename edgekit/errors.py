@@ -7,6 +7,8 @@ raises; only `edgekit.cli` prints and exits.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from edgekit import install
+
 
 class EdgekitError(Exception):
     """The root of all errors that are the input's or the environment's fault, not a bug.
@@ -89,7 +91,7 @@ class MissingExtraError(ToolError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the Python package '{package}', which is not installed",
-            f'pip install "edgekit[{extra}]"',
+            install.command(extra),
         )
 
 

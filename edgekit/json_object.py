@@ -9,14 +9,6 @@ from typing import Any
 from edgekit.errors import ModelError
 
 
-def _real(value: int | float) -> float:
-    """Return a JSON number as a float; integers beyond its range become infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
 @dataclass(frozen=True, slots=True)
 class JsonObject:
     """Reads typed fields out of a parsed JSON object, trusting none of them.
@@ -62,7 +54,7 @@ class JsonObject:
 
     def number(self, key: str) -> float:
         """Return a positive finite number."""
-        found = _real(self._get(key, (int, float), "a number"))
+        found = float(self._get(key, (int, float), "a number"))
         if not (math.isfinite(found) and found > 0):
             raise ModelError(f"{self.path}.{key} must be a positive finite number, not {found}")
         return found
@@ -72,7 +64,7 @@ class JsonObject:
         found = self._get(key, (list,), "a list of numbers")
         if len(found) > 16 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in found):
             raise ModelError(f"{self.path}.{key} must be a list of at most 16 numbers")
-        return tuple(_real(v) for v in found)
+        return tuple(float(v) for v in found)
 
     def strings(self, key: str) -> tuple[str, ...]:
         """Return a list of strings."""

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from edgekit import board, contract, data, inspection, resources
 from edgekit.board import Board, Runtime
-from edgekit.codegen import budget, tflm
+from edgekit.codegen import budget, runtimes
 from edgekit.codegen.budget import Budget
 from edgekit.codegen.generator import GeneratedModel, generate
-from edgekit.codegen.tflm import TflmModel
 from edgekit.contract import Color, Contract, Preprocess, Resize
 from edgekit.convert.recipe import preprocessing
 from edgekit.data import Dataset, camera
@@ -111,7 +110,7 @@ def _with_flags(graph: Graph, base: Contract, flags: ContractFlags) -> Contract:
     return made if stated else replace(made, table=base.table)
 
 
-def generate_model(model: Model, target: Board) -> GeneratedModel | TflmModel:
+def generate_model(model: Model, target: Board) -> GeneratedModel:
     """Turn a model into C for a board and its runtime.
 
     Raises:
@@ -124,26 +123,11 @@ def generate_model(model: Model, target: Board) -> GeneratedModel | TflmModel:
 
 def _fitting(
     model: Model, target: Board, camera: bool = False, mlperf: mlperf_tiny.Identity | None = None
-) -> tuple[GeneratedModel | TflmModel, Budget]:
-    generated: GeneratedModel | TflmModel
-    if target.build.runtime is Runtime.TFLM:
-        _check_edges(model)
-        # Firmware with the MLPerf Tiny protocol has texts of the model's scores: it is for this one alone.
-        stored = mlperf is None and esp32s3.wanted(target) and esp32s3.read(target).model_partition
-        generated = tflm.generate(model.data, model.graph, model.contract, target, stored=stored)
-    else:
-        generated = generate(model.graph, model.contract, folders=target.build.kernels)
+) -> tuple[GeneratedModel, Budget]:
+    # Firmware with the MLPerf Tiny protocol has texts of the model's scores: it is for this one alone.
+    stored = mlperf is None and esp32s3.wanted(target) and esp32s3.read(target).model_partition
+    generated = runtimes.generate(model.data, model.graph, model.contract, target, stored=stored)
     return generated, budget.check(generated, model.graph, target, camera=camera)
-
-
-def _check_edges(model: Model) -> None:
-    """Refuse float32 or uint8 edges, which an interpreter on the device would see. Raises ModelError."""
-    whole = tflite.parse(model.data)
-    if (whole.inputs, whole.outputs) != (model.graph.inputs, model.graph.outputs):
-        raise ModelError(
-            f"'{model.path}' has an input or output that is not int8; the runtime tflm takes none",
-            "convert it again with int8 input and output, or use --runtime compiled",
-        )
 
 
 def generate_project(
@@ -154,7 +138,7 @@ def generate_project(
     debug: bool = False,
     mlperf: mlperf_tiny.Identity | None = None,
     camera: bool = False,
-) -> GeneratedModel | TflmModel:
+) -> GeneratedModel:
     """Write the firmware of a model for a board into the folder `out`; `camera` with its own camera."""
     generated, found = _fitting(model, target, camera, mlperf)
     made = project.assemble(
@@ -176,7 +160,6 @@ def export_arduino(model: Model, path: Path, *, name: str) -> tuple[GeneratedMod
     check_writable(path)
     target = board.load(arduino.BOARD)
     generated = generate_model(model, target)
-    assert isinstance(generated, GeneratedModel)  # the board has no other runtime
     files = arduino.library(generated, project.assemble(generated, target), name)
     write_whole(path, arduino.pack(files, name))
     return generated, files
@@ -214,16 +197,17 @@ def inspect(path: Path, boards: Sequence[Board]) -> Inspection:
     budgets, reports = [], {}
     for target in (one for one in boards if one.build.runtime is Runtime.TFLM):
         try:
-            made = tflm.generate(content, graph, contract.of(graph), target)
+            made = runtimes.generate(content, graph, contract.of(graph), target)
         except (ModelError, DoesNotFitError) as error:
             reports[target.id] = {"problem": error.message}
         else:
-            reports[target.id] = made.report()
+            reports[target.id] = dict(made.report)
             budgets.append(budget.estimate(made, target))
     try:
         generated = generate(graph, contract.of(graph))
     except ModelError as error:
         return inspection.inspect_unsupported(graph, error.message, budgets, reports)
+    assert generated.plan is not None
     compiled = (one for one in boards if one.build.runtime is Runtime.COMPILED)
     budgets += [budget.estimate(generated, target) for target in compiled]
     return inspection.inspect(graph, generated.steps, generated.plan, budgets, reports)

@@ -6,24 +6,27 @@ They stand at the top of a checkout, and under `edgekit/_resources` in an instal
 import os
 from pathlib import Path
 
+from edgekit import install
 from edgekit.errors import ProjectError
 
 _PACKAGE = Path(__file__).parent
 _ROOTS = (_PACKAGE / "_resources", _PACKAGE.parent)
 
 
-def _find(name: str, override: str) -> Path:
+def _find(name: str, override: str, holds: str = ".") -> Path:
     if given := os.environ.get(override):
         path = Path(given)
-        if not path.is_dir():
+        if not os.path.isdir(given):  # noqa: PTH112 - Path.is_dir raises where a folder may not be entered
             raise ProjectError(f"{override} names '{given}', which is not a folder")
+        if not os.path.isdir(path / holds):  # noqa: PTH112
+            raise ProjectError(f"{override} names '{given}', which has no folder '{holds}'")
         return path
     for root in _ROOTS:
         if (root / name).is_dir():
             return root / name
     raise ProjectError(
         f"edgekit's own folder '{name}' is missing beside the package",
-        "reinstall edgekit: pip install --force-reinstall edgekit",
+        install.restored(name),
     )
 
 
@@ -34,12 +37,12 @@ def boards() -> Path:
 
 def firmware_templates() -> Path:
     """Return the folder of C runtime and templates; `EDGEKIT_TEMPLATES` names another one."""
-    return _find("firmware_templates", "EDGEKIT_TEMPLATES")
+    return _find("firmware_templates", "EDGEKIT_TEMPLATES", "runtime")
 
 
 def examples() -> Path:
     """Return the folder of examples; `EDGEKIT_EXAMPLES` names another one."""
-    return _find("examples", "EDGEKIT_EXAMPLES")
+    return _find("examples", "EDGEKIT_EXAMPLES", "digits")
 
 
 def cache() -> Path:

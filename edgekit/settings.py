@@ -1,19 +1,24 @@
 """Reads `edgekit.toml`, the user's project file, so that bare commands work in its folder."""
 
 import difflib
-import tomllib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from edgekit import untrusted
 from edgekit.errors import ProjectError
+from edgekit.untrusted import quoted
 
 FILE_NAME = "edgekit.toml"
 SCHEMA = 1
 
 Value: TypeAlias = str | float | int | tuple[float, ...] | tuple[str, ...]
 
+_MOST_BYTES = 1 << 20
+# pyserial's other URLs do more than open a port: spy:// writes a file, alt:// runs a class of its choice.
+_PORT = re.compile(r"(?:socket|rfc2217|loop)://.*|(?!.*://).*", re.DOTALL)
 _TEXT = (str,)
 _NUMBER = (int, float)
 _LIST = (list,)
@@ -49,16 +54,14 @@ def load(folder: Path) -> Settings:
     """
     path = folder / FILE_NAME
     try:
-        text = path.read_text("utf-8")
+        root = untrusted.parse_toml(untrusted.read(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return Settings()
     except OSError as error:
-        raise ProjectError(f"cannot read '{path}': {error.strerror or error}") from error
+        raise ProjectError(f"cannot read '{path}': {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ProjectError(f"'{path}' is not UTF-8 text: {error}", "save it as UTF-8") from error
-    try:
-        root = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise ProjectError(f"'{path}' is not valid TOML: {error}") from error
     return Settings(path, _check(path, root))
 
@@ -71,7 +74,7 @@ def _check(path: Path, root: dict[str, object]) -> dict[str, Value]:
         )
     if schema != SCHEMA:
         raise ProjectError(
-            f"'{path}' has schema {schema!r}; this edgekit reads schema {SCHEMA}",
+            f"'{path}' has schema {repr(schema)[:80]}; this edgekit reads schema {SCHEMA}",
             f"write `schema = {SCHEMA}` at its top, or start again with `edgekit init`",
         )
     values: dict[str, Value] = {}
@@ -87,22 +90,26 @@ def _check(path: Path, root: dict[str, object]) -> dict[str, Value]:
 
 
 def _unknown(path: Path, key: str, known: list[str]) -> ProjectError:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    near = difflib.get_close_matches(key[:80], known, n=1, cutoff=0.0)
     return ProjectError(
-        f"'{path}': unknown key '{key}'",
+        f"'{path}': unknown key {quoted(key)}",
         f"did you mean '{near[0]}'? Known here: {', '.join(known)}" if near else "",
     )
 
 
 def _value(path: Path, key: str, value: object, allowed: tuple[type, ...]) -> Value:
     if isinstance(value, bool) or not isinstance(value, allowed):
-        names = " or ".join(
-            {str: "text", list: "a list", int: "a number", float: "a number"}[t] for t in allowed
-        )
-        raise ProjectError(f"'{path}': {key} must be {names}, not {value!r}")
+        words = {str: "text", list: "a list", int: "a number", float: "a number"}
+        names = " or ".join(dict.fromkeys(words[kind] for kind in allowed))
+        raise ProjectError(f"'{path}': {key} must be {names}, not {quoted(value)}")
     texts = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
     if any("\0" in text for text in texts):
         raise ProjectError(f"'{path}': {key} holds a NUL character, which no path or name can")
+    if key == "board.port" and not _PORT.fullmatch(str(value)):
+        raise ProjectError(
+            f"'{path}': board.port is {quoted(value)}; of URLs it may be socket://, rfc2217:// or loop://",
+            "pass any other with --port",
+        )
     if isinstance(value, list):
         kinds = (str,) if key == "model.labels" else (int, float)
         if not all(isinstance(item, kinds) and not isinstance(item, bool) for item in value):

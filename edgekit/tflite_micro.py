@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import process
+from edgekit import install, process
 from edgekit.errors import MissingExtraError, ModelError, ToolError, UsageError
 from edgekit.graph.ir import Graph
 
@@ -114,7 +114,7 @@ def measure(model: bytes, graph: Graph) -> Allocation:
     if found.keys() != {"total", "head", "tail"}:
         raise ToolError(
             "tflite-micro has not said how much of its arena it used",
-            'pip install --upgrade "edgekit[tflm]"',
+            install.command("tflm"),
         )
     return Allocation(**found)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgekit.errors import ProjectError
+from edgekit.untrusted import quoted
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 """Names that become C identifiers, folder names, module names or parts of an environment variable."""
@@ -25,21 +26,21 @@ class Table:
 
     def wrong(self, key: str, allowed: str) -> ProjectError:
         """Return the error for a key whose value is not what is allowed."""
-        found = self.value.get(key)
-        said = "is missing" if key not in self.value else f"is {str(found)[:80]!r}"
-        return ProjectError(f"'{self.file}': {self._full(key)} {said}; it must be {allowed}")
+        said = "is missing" if key not in self.value else f"is {quoted(self.value[key])}"
+        return ProjectError(f"'{self.file}': {self.full(key)} {said}; it must be {allowed}")
 
     def only(self, *keys: str, optional: tuple[str, ...] = ()) -> None:
         """Refuse keys that are not known, before any that is missing: a misspelt key is both."""
         for key in self.value:
             if key not in keys and key not in optional:
                 raise ProjectError(
-                    f"'{self.file}': unknown key '{self._full(key)}'",
+                    f"'{self.file}': unknown key {quoted(self.full(key))}",
                     nearest(key, sorted({*keys, *optional})),
                 )
 
-    def _full(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
+    def full(self, key: str) -> str:
+        """Return a key as a message names it."""
+        return f"{self.name}.{key[:80]}" if self.name else key[:80]
 
     def _get(self, key: str, kind: type, allowed: str) -> object:
         found = self.value.get(key)
@@ -83,10 +84,15 @@ class Table:
 
     def texts(self, key: str, pattern: re.Pattern[str], allowed: str, *, least: int = 0) -> tuple[str, ...]:
         """Return a list of texts that each match the whole pattern."""
-        found = self._get(key, list, f"a list of {allowed}")
+        allowed = f"a list of {allowed}" + (f", at least {least}" if least else "")
+        found = self._get(key, list, allowed)
         assert isinstance(found, list)
-        if len(found) < least or not all(isinstance(v, str) and pattern.fullmatch(v) for v in found):
-            raise self.wrong(key, f"a list of {allowed}" + (f", at least {least}" if least else ""))
+        if len(found) < least:
+            raise self.wrong(key, allowed)
+        for item in found:
+            if not isinstance(item, str) or not pattern.fullmatch(item):
+                holds = f"'{self.file}': {self.full(key)} holds {quoted(item)}"
+                raise ProjectError(f"{holds}; it must be {allowed}")
         return tuple(found)
 
     def choices(self, key: str, known: Iterable[str]) -> tuple[str, ...]:
@@ -101,7 +107,7 @@ class Table:
         """Return the table under a key."""
         found = self._get(key, dict, "a table")
         assert isinstance(found, dict)
-        return Table(self.file, self._full(key), found)
+        return Table(self.file, self.full(key), found)
 
     def tables(self, key: str) -> "list[Table]":
         """Return the tables of an array, written as [[name.key]]."""
@@ -109,7 +115,7 @@ class Table:
         assert isinstance(found, list)
         if not all(isinstance(entry, dict) for entry in found):
             raise self.wrong(key, "an array of tables")
-        return [Table(self.file, f"{self._full(key)}[{i}]", entry) for i, entry in enumerate(found)]
+        return [Table(self.file, f"{self.full(key)}[{i}]", entry) for i, entry in enumerate(found)]
 
     def facts(self) -> dict[str, FactValue]:
         """Return all keys of a table whose meaning belongs to a flash method, typed but not judged."""
@@ -129,7 +135,7 @@ class Table:
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint: the known name nearest to a wrong one, and all that are known."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:80], names, n=1, cutoff=0.5)
     question = f"did you mean '{near[0]}'? " if near else ""
     return f"{question}Known here: {listed(names)}"
 

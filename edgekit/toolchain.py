@@ -9,17 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit import process, resources
+from edgekit import install, process, resources
 from edgekit.errors import OutputError, ToolError
 
 ZIGLANG = "ziglang"
 """The candidate that stands for `python -m ziglang cc`."""
 
+HOST = ("cc", "gcc", "clang", ZIGLANG)
+"""The candidates for this machine's own programs, whatever boards there are."""
+
 _VERSION_S = 60
 # A first run of zig builds its own C library.
 _PROBE_S = 300
 _HOW_TO_GET = {
-    "host": 'Debian: apt-get install gcc libc6-dev; anywhere: pip install "edgekit[compiler]"',
+    "host": "Debian: apt-get install gcc libc6-dev",
     "cortex_m": "Debian: apt-get install gcc-arm-none-eabi; anywhere: Arm GNU Toolchain (developer.arm.com)",
     "riscv32": "Debian: apt-get install gcc-riscv64-unknown-elf",
     "xtensa": "Debian: apt-get install gcc-xtensa-lx106",
@@ -93,8 +96,10 @@ def describe(isa: str, candidates: Sequence[str]) -> tuple[Finding, ...]:
 
 def how_to_get(isa: str) -> str:
     """Return in words how to get a compiler for an instruction set."""
-    name = f"EDGEKIT_CC_{isa.upper()}"
-    return f"{_HOW_TO_GET.get(isa, 'install one of them')}; or name one in {name} or with --compiler"
+    how = _HOW_TO_GET.get(isa, "install one of them")
+    if isa == "host":
+        how += f"; anywhere: {install.command('compiler')}"
+    return f"{how}; or name one in EDGEKIT_CC_{isa.upper()} or with --compiler"
 
 
 def _named(isa: str, override: str | None) -> tuple[tuple[str, ...], str] | None:
@@ -138,7 +143,7 @@ def _examine(isa: str, command: tuple[str, ...], source: str) -> Compiler:
 
 def _zig(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     if importlib.util.find_spec(ZIGLANG) is None:
-        raise ToolError(f"the Python package '{ZIGLANG}' is not installed", 'pip install "edgekit[compiler]"')
+        raise ToolError(f"the Python package '{ZIGLANG}' is not installed", install.command("compiler"))
     # Left alone, its caches land in the home folder, which may be read-only, and in the project.
     cache = resources.cache().absolute() / "zig"
     folders = {"ZIG_GLOBAL_CACHE_DIR": cache / "global", "ZIG_LOCAL_CACHE_DIR": cache / "local"}

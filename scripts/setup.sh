@@ -43,11 +43,20 @@ make_venv() {
   "$python" -m venv .venv
 }
 
+install() { # install COMMAND...: what the requirements on stdin say, or nothing of it
+  "$@" || die 'not installed, see above. If a hash is what differs, a file is not the one that requirements.lock was made
+       with, and nothing of it was run: find out why before you use where it came from. Else run this again.'
+}
+locked() { sed -n "/^$1==/,/[^\\\\]\$/p" requirements.lock; } # the lines of one package
+
 # An interrupted first run can leave an environment without pip.
 [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null || { rm -rf .venv; make_venv; }
+rm -f .venv/.edgekit-* # until this ends well, .venv is of no lock
+pip='.venv/bin/python -m pip --quiet --disable-pip-version-check'
+uv='.venv/bin/uv pip'
 if ! [ -x .venv/bin/uv ]; then
   say 'installing uv, which installs the rest in parallel'
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv==0.13.9'
+  locked uv | install $pip install --no-deps --only-binary :all: --require-hashes --requirement /dev/stdin
 fi
 # uv trusts a list of its own; a company's proxy is known to the machine's list, as pip uses it.
 if [ -z "${SSL_CERT_FILE:-}" ] && [ -r /etc/ssl/certs/ca-certificates.crt ]; then
@@ -57,13 +66,34 @@ fi
 VIRTUAL_ENV=$PWD/.venv
 export VIRTUAL_ENV
 say 'installing the packages of requirements.lock (about 600 MB to download the first time)'
+# What builds packages comes first, from the lock too: an isolated build would fetch the newest there is, unchecked.
+for name in setuptools hatchling editables packaging pathspec pluggy tomlkit trove-classifiers; do locked $name; done |
+  install $uv install --quiet --no-deps --only-binary :all: --require-hashes --requirements -
 # Compiled now, once: otherwise the first import of TensorFlow takes three times as long.
-grep -v '^torch==' requirements.lock | .venv/bin/uv pip install --quiet --compile-bytecode --requirements -
-.venv/bin/uv pip install --quiet --no-deps --editable .
+sed '/^torch==/,$d' requirements.lock |
+  install $uv install --quiet --compile-bytecode --no-build-isolation --require-hashes --requirements -
+# Before its name was edgekit-mcu: uninstalled later, it would take the command away with it.
+old=$(.venv/bin/python -I scripts/old_name.py "$PWD") || exit 7
+[ -z "$old" ] || $uv uninstall --quiet "$old"
+$uv install --quiet --no-deps --no-build-isolation --editable . || die 'this checkout was not installed, see above'
 if [ "$want" = torch ]; then
-  torch=$(grep '^torch==' requirements.lock)
-  say "installing $torch"
-  # A CPU build suffices: PIP_INDEX_URL=https://download.pytorch.org/whl/cpu avoids gigabytes of CUDA.
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$torch"
+  version=$(locked torch | sed -n '1s/^torch==\([^ ]*\) .*/\1/p')
+  case $(.venv/bin/python -I -c 'from importlib.metadata import version; print(version("torch"))' 2>/dev/null) in
+    "$version" | "$version"+*) ;;
+    *)
+      say "installing torch $version"
+      # First the machine's settings say which build, then that file must be one of those that the lock lists: asked
+      # for both at once, pip prefers the CUDA build of PyPI to a file at hand. A CPU build suffices:
+      # PIP_INDEX_URL=https://download.pytorch.org/whl/cpu avoids gigabytes of CUDA.
+      rm -rf .venv/torch
+      install $pip download --no-deps --only-binary :all: --dest .venv/torch "torch==$version"
+      locked torch | install $pip install --no-deps --no-index --find-links .venv/torch --require-hashes --requirement /dev/stdin
+      rm -rf .venv/torch
+      ;;
+  esac
+  if grep -Eqs '^Requires-Dist: (cuda|nvidia)-' .venv/lib/python*/site-packages/"torch-$version"*/METADATA; then
+    sed '1,/^# CUDA builds/d' requirements.lock |
+      install $uv install --quiet --no-deps --only-binary :all: --require-hashes --requirements -
+  fi
 fi
-printf '%s' "$lock" >"$stamp"
+for done in base "$want"; do printf '%s' "$lock" >".venv/.edgekit-$done"; done

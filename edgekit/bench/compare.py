@@ -1,10 +1,10 @@
 """Compares figures with those of an earlier `edgekit bench --json`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edgekit import untrusted
 from edgekit.bench.result import Bench
 from edgekit.errors import DataError, RegressionError
 
@@ -46,10 +46,10 @@ def load(path: Path) -> Mapping[str, object]:
     """
     hint = "make it with `edgekit bench ... --json > FILE`"
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"'{path}' is too large to be a result of edgekit bench", hint)
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        found = untrusted.parse_json(untrusted.read(path, _MOST_BYTES))
+    except OSError as error:
+        raise DataError(f"cannot read '{path}': {error.strerror}", hint) from error
+    except ValueError as error:
         raise DataError(f"cannot read '{path}': {error}", hint) from error
     if not isinstance(found, dict) or not all(
         isinstance(found.get(key), str) for key in ("board", "model_digest")

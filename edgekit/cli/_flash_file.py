@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _greeting, _uf2_file
+from edgekit.cli import _greeting, _options, _uf2_file
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def model(
         flash.flash_model(content, board, port, fractions(progress), slot, header=header, on_note=output.talk)
     output.text(f"'{path}' ({len(content):,} B) is on {board.id}")
     if board.flash.method != "uf2":  # the stock firmware of those boards answers over I2C and WebUSB only
-        output.text(f"next: edgekit monitor --board {board.id} --protocol sscma")
+        output.text(f"next: edgekit monitor --board {_options.named_board()} --protocol sscma")
     output.result({"board": board.id, "model": str(path), "bytes": len(content), "slot": slot})
 
 

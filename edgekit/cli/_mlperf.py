@@ -52,7 +52,7 @@ def greet(
         said = {"vendor": device.vendor, "model": device.model, "firmware": device.firmware}
     output.text(
         f"{board.id} runs MLPerf Tiny firmware of '{said['vendor']}', model {said['model']}\n"
-        f"next: edgekit monitor --board {board.id} --protocol {MLPERF_TINY} --source DATA"
+        f"next: edgekit monitor --board {_options.named_board()} --protocol {MLPERF_TINY} --source DATA"
     )
     output.result({"board": board.id, "image": str(image.path), "protocol": MLPERF_TINY, "hello": said})
 

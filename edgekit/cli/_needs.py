@@ -65,7 +65,7 @@ def needs(board: Board) -> list[Need]:
     if board.flash.method == "esptool":
         version = esptool.installed()
         good = esptool.is_known(version)
-        rows.append(Need("esptool", good, version or "not installed", esptool.HOW_TO_GET))
+        rows.append(Need("esptool", good, version or "not installed", esptool.how_to_get()))
     return rows
 
 

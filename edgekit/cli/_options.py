@@ -1,13 +1,14 @@
 """Options that several commands share, and the types of their values."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit import settings
+from edgekit import settings, untrusted
 from edgekit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edgekit.pipeline import ContractFlags, Model
 
 
+_MOST_LABEL_BYTES = 1 << 24
 _SIZE = re.compile(r"([0-9]{1,4})(?:x([0-9]{1,4}))?")
 
 
@@ -75,8 +77,12 @@ class Labels(click.ParamType[Any]):
     ) -> tuple[str, ...]:
         """Return the labels in order."""
         if isinstance(value, tuple | list):
+            if not value:
+                self.fail("the list holds no labels", param, ctx)
             return tuple(value)
         text = str(value)
+        if not text:
+            self.fail("no file of labels is named", param, ctx)
         lines = self._lines(text, param, ctx) if "," not in text or _exists(text) else text.split(",")
         labels = tuple(line.strip() for line in lines if line.strip())
         if not labels:
@@ -86,7 +92,7 @@ class Labels(click.ParamType[Any]):
     def _lines(self, path: str, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
         try:
             # Windows' editors begin UTF-8 files with a mark, which is no part of the first label.
-            return Path(path).read_text("utf-8-sig").splitlines()
+            return untrusted.read(Path(path), _MOST_LABEL_BYTES).decode("utf-8-sig").splitlines()
         except FileNotFoundError:
             self.fail(f"there is no file '{path}', and it is not a list such as cat,dog", param, ctx)
         except OSError as error:
@@ -106,7 +112,21 @@ PATH = click.Path(path_type=Path)
 FEW_FRAMES = 32
 """So many are sent over the serial line of an emulated board unless the user wants otherwise."""
 
-board = click.option(
+_TRUST = "edgekit.trust_board"
+
+
+def _keep_trust(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[_TRUST] = value
+
+
+trust_board = click.option(
+    "--trust-board",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_trust,
+    help="Let a board file name any compiler and any flags: they can run any program.",
+)
+_board = click.option(
     "--board",
     envvar="EDGEKIT_BOARD",
     show_envvar=True,
@@ -115,6 +135,13 @@ board = click.option(
     metavar="ID|FILE",
     help="A board of `edgekit boards`, or your own board file.",
 )
+
+
+def board(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --board and --trust-board."""
+    return _board(trust_board(function))
+
+
 port = click.option(
     "--port",
     envvar="EDGEKIT_PORT",
@@ -252,9 +279,18 @@ def sdk_for(board: "Board", sdk_dir: Path | None) -> Path | None:
     return None if unwanted else sdk_dir
 
 
-def named_board() -> str:
-    """Return the board as the user named it: an id, or a file of the user's own."""
-    return str(click.get_current_context().params["board"])
+def load_board(named: str) -> "Board":
+    """Return a board, its file held to the lists unless the user said --trust-board. Raises ProjectError."""
+    from edgekit import board as boards
+
+    return boards.load(named, trusted=click.get_current_context().meta.get(_TRUST, False))
+
+
+def named_board(named: str | None = None) -> str:
+    """Return how a command names the board as the user did: an id, or a file, and whether it is trusted."""
+    context = click.get_current_context()
+    text = shlex.quote(str(context.params["board"] if named is None else named))
+    return f"{text} --trust-board" if context.meta.get(_TRUST, False) else text
 
 
 def noted(output: "Output") -> "Callable[[Note], None]":

@@ -66,7 +66,6 @@ def command(
     """
     from dataclasses import asdict
 
-    from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.bench import compare, measure
     from edgekit.cli import _bench_table
@@ -75,7 +74,7 @@ def command(
     if max_regression is not None and earlier is None:
         raise UsageError("--max-regression has nothing to compare with", "pass --compare FILE too")
     before = None if earlier is None else compare.load(earlier)
-    opened = boards.load(board)
+    opened = _options.load_board(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, flag="MODEL"), flags)
     if data is not None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -16,6 +17,7 @@ _IN_HEX = ("origin", "family")
 
 
 @make_command(short_help="List the boards, or show one.")
+@_options.trust_board
 @click.argument("words", metavar="[show ID|FILE]", nargs=-1)
 def command(output: Output, words: tuple[str, ...]) -> None:
     """List every board; or show one in full, with the programs it needs and how to get them.
@@ -31,7 +33,7 @@ def command(output: Output, words: tuple[str, ...]) -> None:
     from edgekit.errors import UsageError
 
     if not words:
-        _list(output, [boards.load(name) for name in boards.list_ids()])
+        _list(output, [_options.load_board(name) for name in boards.list_ids()])
         return
     board_id = words[-1]
     # `edgekit boards ID` is the short form.
@@ -40,7 +42,7 @@ def command(output: Output, words: tuple[str, ...]) -> None:
             f"`edgekit boards {' '.join(words)}` is not understood",
             f"say `edgekit boards show {board_id if board_id != 'show' else 'ID'}`",
         )
-    _show(output, boards.load(board_id), board_id)
+    _show(output, _options.load_board(board_id), _options.named_board(board_id))
 
 
 def _list(output: Output, listed: "list[Board]") -> None:

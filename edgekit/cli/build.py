@@ -26,10 +26,9 @@ def command(
     """
     from dataclasses import asdict
 
-    from edgekit import board as boards
     from edgekit.firmware import build, layout
 
-    opened = boards.load(board)
+    opened = _options.load_board(board)
     folder = _options.firmware_folder(folder, opened.id)
     with output.status("building"):
         image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
@@ -37,7 +36,8 @@ def command(
         share = part.used / part.available
         output.text(f"  {part.region:18} {part.used:>11,} of {part.available:>11,} B  {share:6.1%}")
     output.text(
-        f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\nnext: edgekit flash --board {board}"
+        f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\n"
+        f"next: edgekit flash --board {_options.named_board()}"
     )
     output.result(
         {

@@ -54,13 +54,12 @@ def command(
     """
     import numpy as np
 
-    from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli._live import duration, spread
     from edgekit.files import check_writable
     from edgekit.percentiles import percentiles
 
-    opened = boards.load(board)
+    opened = _options.load_board(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
     check_writable(target)

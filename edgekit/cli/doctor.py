@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 from edgekit.errors import ProjectError
@@ -31,6 +32,7 @@ _WIDTH = 26
     metavar="ID|FILE",
     help="The board to check for.  [default: board.id of edgekit.toml, else host]",
 )
+@_options.trust_board
 def command(output: Output, board: str | None) -> None:
     """Check Python, the optional packages, compilers, serial ports and the board of this project.
 
@@ -40,8 +42,7 @@ def command(output: Output, board: str | None) -> None:
     import importlib.util
     import platform
 
-    from edgekit import __version__, settings
-    from edgekit import board as boards
+    from edgekit import __version__, install, settings
     from edgekit.cli._needs import Need, lines, needs
     from edgekit.device import ports
     from edgekit.emulator import runs_on
@@ -57,7 +58,7 @@ def command(output: Output, board: str | None) -> None:
     check("Python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for extra, (package, purpose) in _EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
-        check(f"extra '{extra}'", there, purpose, f'pip install "edgekit[{extra}]"')
+        check(f"extra '{extra}'", there, purpose, install.command(extra))
     project = settings.Settings()
     try:
         project = settings.load(Path())
@@ -65,7 +66,7 @@ def command(output: Output, board: str | None) -> None:
         check("project", there, settings.FILE_NAME if there else "no edgekit.toml here", "edgekit init")
     except ProjectError as error:
         check("project", False, error.message, error.hint, needed=True)
-    opened = boards.load(board or str(project.get("board.id") or "host"))
+    opened = _options.load_board(board or str(project.get("board.id") or "host"))
     check("board", True, f"{opened.id}: {opened.name}")
     for need in needs(opened):
         check(need.name, need.ok, need.found, need.hint, need.needed)

@@ -54,11 +54,10 @@ def command(
     """
     import contextlib
 
-    from edgekit import board as boards
     from edgekit import emulator, pipeline
     from edgekit.emulator import RunningBoard, bridge
 
-    opened = boards.load(board)
+    opened = _options.load_board(board)
     emulator.check_runnable(opened)
     host, port = _address(address)
     if model is not None:

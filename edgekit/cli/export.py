@@ -44,7 +44,7 @@ def command(
     path = target or Path(f"{name}.zip")
     made, files = pipeline.export_arduino(loaded, path, name=name)
     output.text(
-        f"{path}: {len(files)} files, {len(made.steps)} steps, arena {made.plan.arena_bytes:,} B, "
+        f"{path}: {len(files)} files, {len(made.steps)} steps, arena {made.arena_bytes:,} B, "
         f"weights {made.weight_bytes:,} B, {made.macs:,} MACs\n"
         "next: in the Arduino IDE, Sketch > Include Library > Add .ZIP Library"
     )
@@ -55,7 +55,7 @@ def command(
             "name": name,
             "files": list(files),
             "steps": len(made.steps),
-            "arena_bytes": made.plan.arena_bytes,
+            "arena_bytes": made.arena_bytes,
             "weight_bytes": made.weight_bytes,
             "macs": made.macs,
             "model_digest": made.model_digest,

@@ -96,7 +96,7 @@ def command(
     from edgekit.errors import UsageError
     from edgekit.firmware import build
 
-    opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
+    opened = boards.choose(_options.load_board(board), runtime=runtime, kernels=kernels)
     port = flash.default_port(opened, port)
     if merged is not None:
         _flash_file.merged(output, opened, merged, port, timeout_s)

@@ -47,9 +47,8 @@ def command(
     from edgekit import pipeline
     from edgekit.cli._inspection import render_tflm
     from edgekit.codegen import budget
-    from edgekit.codegen.tflm import TflmModel
 
-    opened = boards.choose(boards.load(board), runtime=runtime, kernels=kernels)
+    opened = boards.choose(_options.load_board(board), runtime=runtime, kernels=kernels)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
     _options.warn_if_implied(output, loaded, flags)
@@ -57,7 +56,7 @@ def command(
     mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
     made = pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
     external = budget.estimate(made, opened, camera=camera).moved
-    report = made.report() if isinstance(made, TflmModel) else None
+    report = made.report or None
     if report is not None:
         output.text(f"{folder}: TensorFlow Lite Micro")
         render_tflm(output, report)
@@ -73,7 +72,8 @@ def command(
     if opened.flash.method == "arduino":
         output.text("next: edgekit export MODEL --format arduino, which makes a library of the same files")
     else:
-        output.text(f"next: edgekit build {folder}" + ("" if board == "host" else f" --board {board}"))
+        named = "" if board == "host" else f" --board {_options.named_board()}"
+        output.text(f"next: edgekit build {folder}{named}")
     output.result(
         {
             "board": opened.id,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli._app import command as make_command
-from edgekit.cli._options import board
+from edgekit.cli._options import board, load_board
 from edgekit.cli._output import Output
 from edgekit.errors import ProjectError
 
@@ -63,11 +63,10 @@ def command(output: Output, board: str, force: bool, folder: Path) -> None:
     \b
     Example: edgekit init --board host
     """
-    from edgekit import board as boards
     from edgekit import settings
     from edgekit.files import write_whole
 
-    boards.load(board)
+    load_board(board)
     path = folder / settings.FILE_NAME
     if path.exists() and not force:
         raise ProjectError(f"'{path}' exists already", "edit it, or replace it with --force")

@@ -11,6 +11,7 @@ from edgekit.cli._output import Output
 
 @make_command(short_help="Show a model's layers, work and memory, against the boards.")
 @click.option("--board", "board_ids", multiple=True, metavar="ID|FILE", help="Only against these boards.")
+@_options.trust_board
 @_options.runtime
 @click.option(
     "--plot",
@@ -37,7 +38,7 @@ def command(
 
     if plot is not None:
         _plan_drawing.check(plot)
-    opened = [boards.load(name) for name in (board_ids or boards.list_ids())]
+    opened = [_options.load_board(name) for name in (board_ids or boards.list_ids())]
     if runtime is not None and not board_ids:
         opened = [board for board in opened if runtime in board.build.runtimes]
     opened = [boards.choose(board, runtime=runtime) for board in opened]

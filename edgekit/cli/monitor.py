@@ -94,13 +94,12 @@ def command(
     """
     from dataclasses import asdict
 
-    from edgekit import board as boards
     from edgekit import pipeline
     from edgekit.cli import _live
     from edgekit.errors import UsageError
 
     _sscma.check_options(protocol)
-    opened = boards.load(board)
+    opened = _options.load_board(board)
     flags = pipeline.ContractFlags(**stated)
     if protocol == _sscma_view.SSCMA:
         _sscma.monitor(

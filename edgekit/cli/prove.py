@@ -57,7 +57,6 @@ def command(
     \b
     Example: edgekit prove --board host --model model.tflite --random 200
     """
-    from edgekit import board as boards
     from edgekit import pipeline, proof
     from edgekit.emulator import batch
     from edgekit.errors import UsageError
@@ -71,7 +70,7 @@ def command(
         raise UsageError("--count limits the images of --data", "say how many with --random N alone")
     if target is not None:
         check_writable(target)
-    opened = boards.load(board)
+    opened = _options.load_board(board)
     flags = pipeline.ContractFlags(**stated)
     loaded = pipeline.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded, flags)

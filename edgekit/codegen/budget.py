@@ -10,14 +10,11 @@ from typing import Any
 
 from edgekit.board import Board
 from edgekit.codegen.generator import GeneratedModel
-from edgekit.codegen.tflm import TflmModel
 from edgekit.errors import DoesNotFitError
 from edgekit.graph.ir import Graph
 
 ENGINE_FLASH_BYTES = 24 * 1024
 """Application, protocol, port and kernels: the reference kernels at -O2 on a Cortex-M take less."""
-TFLM_FLASH_BYTES = 48 * 1024
-"""TensorFlow Lite Micro's interpreter and a few kernels: what no build of it goes below."""
 APPLICATION_RAM_BYTES = 2 * 1024
 """The application's own state beside its buffers."""
 CALL_FLASH_BYTES = 128
@@ -108,7 +105,7 @@ class Budget:
         } | ({} if self.external is None else {"external_ram": self.external.to_dict()})
 
 
-def estimate(generated: GeneratedModel | TflmModel, board: Board, *, camera: bool = False) -> Budget:
+def estimate(generated: GeneratedModel, board: Board, *, camera: bool = False) -> Budget:
     """Return what the model needs on the board, in bytes.
 
     Where internal memory is too small and the board has PSRAM (`psram_bytes` of its facts), frame buffers
@@ -140,7 +137,7 @@ def estimate(generated: GeneratedModel | TflmModel, board: Board, *, camera: boo
         Part("tables", generated.table_bytes),
         Part("steps", CALL_FLASH_BYTES * len(generated.steps)),
         Part("code", ENGINE_FLASH_BYTES),
-        Part("interpreter", TFLM_FLASH_BYTES if isinstance(generated, TflmModel) else 0),
+        Part("interpreter", generated.interpreter_bytes),
     )
     return Budget(
         board.id,
@@ -161,9 +158,7 @@ def _move(parts: tuple[Part, ...], available: int) -> tuple[tuple[Part, ...], tu
     return parts, moved
 
 
-def check(
-    generated: GeneratedModel | TflmModel, graph: Graph, board: Board, *, camera: bool = False
-) -> Budget:
+def check(generated: GeneratedModel, graph: Graph, board: Board, *, camera: bool = False) -> Budget:
     """Return the estimate if the model fits.
 
     Raises:
@@ -185,9 +180,9 @@ def check(
     return budget
 
 
-def _activations(generated: GeneratedModel | TflmModel, graph: Graph) -> list[Part]:
+def _activations(generated: GeneratedModel, graph: Graph) -> list[Part]:
     """Return what is in memory at the busiest step; all activations where no plan says which."""
-    if isinstance(generated, TflmModel):
+    if generated.plan is None:
         return [Part(tensor.name, tensor.size) for tensor in graph.tensors if not tensor.is_constant]
     plan = generated.plan
     return [Part(storage.name, storage.size) for storage in plan.alive(plan.peak_step)]

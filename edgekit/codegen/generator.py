@@ -6,20 +6,21 @@ is static but for what `model.h` declares.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import __version__, kernels, ops
-from edgekit.codegen import c_source
+from edgekit.board import Runtime
+from edgekit.codegen import c_source, model_header
 from edgekit.codegen.planner import MemoryPlan, plan
 from edgekit.codegen.views import without_copies
-from edgekit.contract import IDENTITY_TABLE, Contract
+from edgekit.contract import Contract
 from edgekit.graph.digest import model_digest
 from edgekit.graph.ir import Graph
 from edgekit.ops.step import PORTABLE, Constant, Step
 
-_TABLE_BYTES = 256
 _MAX_NAME = 48
 _ALIGN = 16
 """Constants of at least this size are aligned to it, as vector loads want."""
@@ -27,37 +28,35 @@ _ALIGN = 16
 
 @dataclass(frozen=True, slots=True)
 class GeneratedModel:
-    """A model as C, and the numbers that later stages and reports need."""
+    """A model as C, and the numbers that later stages and reports need, whatever runtime runs it."""
 
+    runtime: Runtime
     name: str
     """Prefix of the C symbols."""
     files: Mapping[str, bytes] = field(repr=False)
-    """model.h and model.c."""
-    steps: tuple[Step, ...] = field(repr=False)
-    plan: MemoryPlan
+    """By name: model.h, and what the runtime needs; model.bin, if the model is to be stored apart."""
     contract: Contract
     contract_digest: str
     model_digest: str
+    """Of the source model, also where another was made of it."""
+    arena_bytes: int
+    """What the firmware reserves for input, output, scratch, activations, and an interpreter's lists."""
     weight_bytes: int
-    """All constants of all steps: weights, biases, multipliers, tables."""
+    """All constants of all steps, or the whole .tflite that an interpreter reads."""
     table_bytes: int
     """The table that turns pixels into int8; 0 where it is the identity or there are no pixels."""
-    macs: int
-
-    @property
-    def stored_bytes(self) -> int:
-        """What lies in a flash partition of its own: nothing, the weights are in the C."""
-        return 0
-
-    @property
-    def arena_bytes(self) -> int:
-        """What the firmware reserves for input, output, scratch and activations."""
-        return self.plan.arena_bytes
-
-    @property
-    def tensor_offsets(self) -> Mapping[int, int]:
-        """Where each activation lies in the arena, by the tensor's index."""
-        return self.plan.offsets
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+    """The calls of edgekit's kernels, in order; none where an interpreter runs the model."""
+    plan: MemoryPlan | None = None
+    """Where everything lies; None where an interpreter decides at run time."""
+    macs: int | None = None
+    """Multiply-accumulates; None where they are not counted."""
+    interpreter_bytes: int = 0
+    """Flash that an interpreter takes at the least."""
+    stored_bytes: int = 0
+    """What the model takes in a flash partition of its own; 0 where the firmware holds it."""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured, and by what, as plain data; empty where there is nothing to say."""
 
 
 def generate(
@@ -75,8 +74,7 @@ def generate(
         UnsupportedOpError: listing every operator that cannot be run, with the reason.
         UsageError: `name` is no C identifier.
     """
-    steps = kernels.adapt(graph, ops.lower(graph), folders)
-    steps = without_copies(graph, steps, kernels.optimised(steps, folders))
+    steps = without_copies(graph, kernels.adapt(graph, ops.lower(graph), folders))
     return render(graph, contract, steps, name=name)
 
 
@@ -86,18 +84,20 @@ def render(
     """Write the C of a graph that has been lowered to `steps`; see `generate`."""
     prefix = c_source.identifier(name)
     memory = plan(graph, steps)
-    table = model_tables(contract)
-    identity = table == IDENTITY_TABLE
+    table = model_header.stored_tables(contract)
     digests = {"digest": model_digest(graph), "contract_digest": contract.digest()}
     arrays = [
         _array(f"{prefix}_{key}", np.frombuffer(bytes.fromhex(value), np.uint8))
         for key, value in digests.items()
     ]
-    if table and not identity:
-        arrays.append(_array(f"{prefix}_table", np.frombuffer(table, np.int8).reshape(-1, _TABLE_BYTES)))
-    header = _header(prefix, _layout(graph, contract, memory, table))
+    if table:
+        arrays.append(
+            _array(f"{prefix}_table", np.frombuffer(table, np.int8).reshape(-1, model_header.TABLE_BYTES))
+        )
+    header = _header(prefix, graph, contract, memory)
     source = _source(prefix, arrays, headers(steps), _steps(prefix, graph, memory, steps))
     return GeneratedModel(
+        runtime=Runtime.COMPILED,
         name=prefix,
         files={"model.c": source.encode("ascii"), "model.h": header.encode("ascii")},
         steps=steps,
@@ -106,7 +106,8 @@ def render(
         contract_digest=digests["contract_digest"],
         model_digest=digests["digest"],
         weight_bytes=sum(constant.size for step in steps for constant in step.constants),
-        table_bytes=0 if identity else len(table),
+        arena_bytes=memory.arena_bytes,
+        table_bytes=len(table),
         macs=sum(step.macs for step in steps),
     )
 
@@ -115,63 +116,21 @@ def _array(name: str, values: NDArray[np.generic]) -> str:
     return c_source.array(name, values, qualifier="")
 
 
-def model_tables(contract: Contract) -> bytes:
-    """Return one table where all channels have the same one, else one per channel; empty without pixels."""
-    table = contract.table or b""
-    first = table[:_TABLE_BYTES]
-    return first if first * (len(table) // _TABLE_BYTES) == table else table
-
-
-def _layout(graph: Graph, contract: Contract, memory: MemoryPlan, table: bytes) -> dict[str, str]:
-    """Return what model.h defines, by name without prefix."""
-    shape = contract.input_shape
-    return {
+def _header(prefix: str, graph: Graph, contract: Contract, memory: MemoryPlan) -> str:
+    upper, sizes = prefix.upper(), model_header.shape(contract)
+    defined = {
         "ARENA_BYTES": f"{memory.arena_bytes}u",
         "INPUT_OFFSET": f"{memory.offsets[graph.inputs[0]]}u",
-        "INPUT_BYTES": f"{contract.input_bytes}u",
+        "INPUT_BYTES": sizes["INPUT_BYTES"],
         "OUTPUT_OFFSET": f"{memory.offsets[graph.outputs[0]]}u",
-        "OUTPUT_BYTES": f"{contract.classes}u",
-        "INPUT_RANK": f"{len(shape)}u",
-        "INPUT_SHAPE": c_source.braces(shape),
-        "INPUT_CHANNELS": f"{shape[-1]}u",
+        **sizes,
         "STEPS": f"{memory.steps}u",
-        **table_lines(table),
     }
-
-
-def table_lines(table: bytes) -> dict[str, str]:
-    """Return what model.h defines of the contract's tables."""
-    return {
-        "TABLES": str(len(table) // _TABLE_BYTES),
-        "TABLE_IDENTITY": str(int(table == IDENTITY_TABLE)),
-    }
-
-
-def _header(prefix: str, layout: Mapping[str, str]) -> str:
-    upper = prefix.upper()
-    defines = "".join(f"#define {upper}_{key} {value}\n" for key, value in layout.items())
-    table = ""
-    if layout["TABLES"] != "0" and layout["TABLE_IDENTITY"] == "0":
-        table = f"extern const int8_t {prefix}_table[{layout['TABLES']}][256];\n"
-    return f"""\
-/* clang-format off */
-/* Generated by edgekit {__version__}; do not edit. */
-#ifndef {upper}_MODEL_H
-#define {upper}_MODEL_H
-
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-/* Bytes and places inside the arena, which holds input, output, scratch and activations.
- * TABLES: 0 if the model takes no pixels, 1 if all channels share a table, else one per channel.
- * TABLE_IDENTITY: 1 if the table is pixel - 128, which needs no array. */
-{defines}
+    digests = f"""\
 extern const uint8_t {prefix}_digest[32];
 extern const uint8_t {prefix}_contract_digest[32];
-{table}
+"""
+    functions = f"""\
 /* Runs the network once: reads the input in the arena, leaves the scores there, and destroys the input.
  * `arena` is {upper}_ARENA_BYTES long and 16-byte aligned. */
 void {prefix}_run(uint8_t *arena);
@@ -194,18 +153,14 @@ static inline int32_t {prefix}_invoke(uint8_t *arena) {{
     {prefix}_run(arena);
     return 0;
 }}
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
 """
+    about = "Bytes and places inside the arena, which holds input, output, scratch and activations."
+    return model_header.text(prefix, defined, contract, about=about, digests=digests, functions=functions)
 
 
 def headers(steps: Sequence[Step]) -> str:
     """Return the lines that include what declares the steps' kernels."""
-    folders = sorted({step.folder for step in steps} - {PORTABLE})
+    folders = sorted({step.folder for step in steps if (step.kernel or "").endswith(f"_{step.folder}")})
     return "".join(f'#include "{name}"\n' for name in ("ek_nn.h", *(f"ek_{f}.h" for f in folders)))
 
 
@@ -264,6 +219,8 @@ def step_data(symbol: str, step: Step) -> str:
             align = _ALIGN if value.size >= _ALIGN else 0
             arrays += c_source.array(name, value.values.reshape(-1), align=align)
             fields[key] = name
+        elif isinstance(value, tuple):
+            fields[key] = c_source.braces(value)
         else:
             fields[key] = c_source.literal(value)
     return arrays + c_source.struct(step.params_type, f"{symbol}_params", fields)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgekit import process
+from edgekit import install, process
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, MissingExtraError, ProjectError, ToolError
 from edgekit.graph import tflite
@@ -161,5 +161,5 @@ def _summary(path: Path) -> dict[str, float]:
     except (OSError, StopIteration, KeyError, ValueError, TypeError) as error:
         raise ToolError(
             f"the summary that Vela wrote has not the expected figures: {error!r}",
-            'pip install --upgrade "edgekit[tflm]"',
+            install.command("tflm"),
         ) from error

@@ -14,14 +14,13 @@ Bytes then matter for longer, which can cost more memory than the copy. So this 
 does not grow by it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from edgekit.codegen.planner import ALIGNMENT, plan
+from edgekit.codegen.planner import plan
 from edgekit.codegen.storage import lifetimes
 from edgekit.graph.ir import Graph
-from edgekit.ops._strided import RANK
 from edgekit.ops.step import Step
 
 _MOST_STEPS = 640
@@ -32,22 +31,15 @@ _MOST_TRIES = 16
 """Copies that are tried one by one where all together need more memory; fewer from 256 steps on."""
 
 
-def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int] = ()) -> tuple[Step, ...]:
-    """Return the steps with copies made free where the arena does not grow by it.
-
-    Args:
-        graph: the model.
-        steps: as they are to run, fitted to their kernels.
-        aligned: the steps whose kernels want inputs and output at multiples of 16 bytes. Portable kernels
-            take bytes from anywhere.
-    """
+def without_copies(graph: Graph, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the steps with copies made free where the arena does not grow by it."""
     plain = tuple(steps)
     if not 0 < len(steps) <= _MOST_STEPS:
         return plain
     copies = [number for number, step in enumerate(steps) if _shown(graph, step) is not None][:_MOST_COPIES]
     every = plain
     for number in copies:
-        every = _freed(graph, every, number, aligned)
+        every = _freed(graph, every, number)
     if every == plain:
         return plain
     least = plan(graph, plain).arena_bytes
@@ -55,7 +47,7 @@ def without_copies(graph: Graph, steps: Sequence[Step], aligned: Collection[int]
         return every
     best = plain
     for number in copies[: min(_MOST_TRIES, (_MOST_TRIES << 16) // len(steps) ** 2)]:
-        tried = _freed(graph, best, number, aligned)
+        tried = _freed(graph, best, number)
         needed = plan(graph, tried).arena_bytes
         if needed <= least:
             best, least = tried, needed
@@ -66,18 +58,17 @@ def _shown(graph: Graph, step: Step) -> tuple[int, ...] | None:
     """Return the `places` of a step that copies whole runs of bytes; None if it does anything else."""
     p = step.params
     if step.kernel == "ek_strided_copy_s8":
-        last = RANK - 1
-        run = p[f"stride_{last}"] == 1 or p[f"size_{last}"] == 1
-        start = p["start"]
-        assert isinstance(start, int)
-        return (-start,) if run and all(p[f"size_{i}"] == 1 for i in range(last)) else None
+        start, size, stride = p["start"], p["size"], p["stride"]
+        assert isinstance(start, int) and isinstance(size, tuple) and isinstance(stride, tuple)
+        run = stride[-1] == 1 or size[-1] == 1
+        return (-start,) if run and set(size[:-1]) == {1} else None
     if step.kernel == "ek_concatenation_s8" and p["outer"] == 1 and p["constants"] == 0:
         sizes = [graph.tensor(index).size for index in step.inputs]
         return tuple(accumulate(sizes[:-1], initial=0))
     return None
 
 
-def _freed(graph: Graph, steps: tuple[Step, ...], number: int, aligned: Collection[int]) -> tuple[Step, ...]:
+def _freed(graph: Graph, steps: tuple[Step, ...], number: int) -> tuple[Step, ...]:
     """Return the steps with one copy made free, or as they are where that would be wrong."""
     step = steps[number]
     places = _shown(graph, step)
@@ -88,7 +79,7 @@ def _freed(graph: Graph, steps: tuple[Step, ...], number: int, aligned: Collecti
         step, kernel=None, params_type="", params={}, overlaps=(), gathered=False, places=places
     )
     found = (*steps[:number], changed, *steps[number + 1 :])
-    return found if _is_aligned(graph, found, aligned) else steps
+    return found if _is_aligned(graph, found) else steps
 
 
 def _are_parts(graph: Graph, steps: Sequence[Step], step: Step) -> bool:
@@ -106,9 +97,12 @@ def _are_parts(graph: Graph, steps: Sequence[Step], step: Step) -> bool:
     )
 
 
-def _is_aligned(graph: Graph, steps: Sequence[Step], aligned: Collection[int]) -> bool:
+def _is_aligned(graph: Graph, steps: Sequence[Step]) -> bool:
+    """Whether each kernel finds its inputs and output at multiples of what it wants."""
+    aligned = [step for step in steps if step.kernel is not None and step.alignment > 1]
     if not aligned:
         return True
     places = {index: at for s in lifetimes(graph, steps) for index, at in s.tensors.items()}
-    touched = (index for number in aligned for index in (*steps[number].inputs, steps[number].output))
-    return all(places[index] % ALIGNMENT == 0 for index in touched)
+    return all(
+        places[index] % step.alignment == 0 for step in aligned for index in (*step.inputs, step.output)
+    )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from edgekit import board as boards
 from edgekit import process, resources, toolchain
 from edgekit.errors import OutputError, ToolError
 from edgekit.files import write_whole
@@ -51,7 +50,7 @@ def build(qemu_version: str) -> Path:
         ToolError: there is no C compiler for this machine, or it fails.
         OutputError: the cache cannot be written.
     """
-    compiler = toolchain.find("host", boards.load("host").build.compilers)
+    compiler = toolchain.find("host", toolchain.HOST)
     major = int(qemu_version.split(".")[0])
     flags = (*_FLAGS, *_UNDEFINED, f"-DEK_PLUGIN_API={1 if major < _NEW_INTERFACE else 2}")
     source = SOURCE.read_bytes()

@@ -15,11 +15,11 @@ from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
 from edgekit.files import locked, write_whole
 from edgekit.firmware import layout, manifest, sdk
 from edgekit.firmware.image import RECORD, FirmwareImage
+from edgekit.firmware.manifest import OBJECTS
 from edgekit.firmware.project import defines, include_folders
 from edgekit.toolchain import Compiler
 
 IMAGE = "firmware"
-OBJECTS = "obj"
 LANGUAGE = ("-std=c11",)
 WARNINGS = (
     "-Wall",
@@ -128,6 +128,7 @@ def _project(project_dir: Path, board: Board) -> manifest.Manifest:
             f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'",
             f"name its board with --board {found.board_id}, or {hint}",
         )
+    manifest.check_inside(project_dir, found.files)
     return found
 
 

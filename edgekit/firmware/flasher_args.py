@@ -4,7 +4,6 @@ The file comes out of a build folder that anybody may have made: every value in 
 leads out of that folder. Its form is that of ESP-IDF's `components/esptool_py/flasher_args.json.in`.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from edgekit.errors import ToolError
 from edgekit.firmware.image import FlashSettings, Part
 from edgekit.firmware.manifest import is_safe
+from edgekit.untrusted import parse_json
 
 NAME = "flasher_args.json"
 SECTOR_BYTES = 4096
@@ -104,8 +104,8 @@ def parse(text: str | bytes, source: str = NAME) -> FlasherArgs:
     if len(text) > _LARGEST_TEXT:
         raise ToolError(f"'{source}' has more than {_LARGEST_TEXT} characters", _HINT)
     try:
-        fields = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        fields = parse_json(text, _unique)
+    except ValueError as error:
         raise ToolError(f"'{source}' is not valid JSON: {error}", _HINT) from error
     if not isinstance(fields, dict):
         raise _wrong(source, "the file", "an object")

@@ -8,6 +8,7 @@ from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
+from edgekit import untrusted
 from edgekit.errors import ToolError
 from edgekit.files import write_whole
 from edgekit.firmware.layout import Section
@@ -17,6 +18,8 @@ from edgekit.toml_table import NAME as BOARD_ID
 RECORD = "image.json"
 SCHEMA = 1
 
+_MOST_BYTES = 1 << 24
+_MOST_IMAGE_BYTES = 1 << 30
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _PART_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]{0,127}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -80,7 +83,7 @@ class Part:
     def of(cls, name: str, offset: int, path: Path) -> "Part":
         """Describe a file. Raises ToolError where it cannot be read."""
         try:
-            content = path.read_bytes()
+            content = untrusted.read(path, _MOST_IMAGE_BYTES)
         except OSError as error:
             raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
         return cls(name, offset, path, len(content), hashlib.sha256(content).hexdigest())
@@ -129,15 +132,17 @@ class FirmwareImage:
         """
         path = folder / RECORD
         try:
-            fields = json.loads(path.read_bytes())
+            fields = untrusted.parse_json(untrusted.read(path, _MOST_BYTES))
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
+        except ValueError as error:
             raise ToolError(f"cannot read '{path}': {error}", _HINT) from error
         image = _checked(folder, path, fields)
         for file, digest in ((image.path, image.sha256), *((part.path, part.sha256) for part in image.parts)):
             try:
-                content = file.read_bytes()
+                content = untrusted.read(file, _MOST_IMAGE_BYTES)
             except OSError as error:
                 raise ToolError(f"cannot read the image '{file}': {error.strerror}", _HINT) from error
             if hashlib.sha256(content).hexdigest() != digest:
@@ -173,7 +178,7 @@ def _checked(folder: Path, path: Path, fields: object) -> FirmwareImage:
             good = _DIGEST.fullmatch(str(found)) is not None
         if good and key == "path":
             good = _NAME.fullmatch(str(found)) is not None
-        if good and key == "board_id":
+        if good and key in ("board_id", "protocol"):
             good = BOARD_ID.fullmatch(str(found)) is not None
         if not good:
             raise ToolError(f"'{path}': {key} is wrong", _HINT)

@@ -1,18 +1,23 @@
 """edgekit.json: what a firmware project is, and which files of it edgekit wrote."""
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from edgekit import untrusted
 from edgekit.errors import ToolError
 from edgekit.toml_table import NAME as BOARD_ID
 
 NAME = "edgekit.json"
+OBJECTS = "obj"
+"""The folder of what is compiled."""
 SCHEMA = 1
 
+_MOST_BYTES = 1 << 26
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HINT = "run `edgekit generate` again"
@@ -52,11 +57,16 @@ def read(folder: Path) -> Manifest | None:
     """
     path = folder / NAME
     try:
-        fields = json.loads(path.read_bytes())
+        return _checked(path, untrusted.parse_json(untrusted.read(path, _MOST_BYTES)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
+    except ValueError as error:
         raise ToolError(f"cannot read '{path}': {error}", _HINT) from error
+
+
+def _checked(path: Path, fields: object) -> Manifest:
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ToolError(f"'{path}' is not a project of schema {SCHEMA}", _HINT)
     kinds: dict[str, type] = {
@@ -71,14 +81,15 @@ def read(folder: Path) -> Manifest | None:
     for key, kind in kinds.items():
         if type(fields.get(key)) is not kind:
             raise ToolError(f"'{path}': {key} is missing or wrong", _HINT)
-    if not BOARD_ID.fullmatch(fields["board"]):
-        raise ToolError(f"'{path}': board is no board's id", _HINT)
+    for key in ("board", "protocol"):
+        if not BOARD_ID.fullmatch(fields[key]):
+            raise ToolError(f"'{path}': {key} is {untrusted.quoted(fields[key])}, which is no name", _HINT)
     for key in ("model_digest", "contract_digest"):
         if not _DIGEST.fullmatch(fields[key]):
             raise ToolError(f"'{path}': {key} is not a SHA-256", _HINT)
     for name, digest in fields["files"].items():
         if not is_safe(name) or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise ToolError(f"'{path}': files has the wrong entry {name!r}", _HINT)
+            raise ToolError(f"'{path}': files has the wrong entry {untrusted.quoted(name)}", _HINT)
     return Manifest(
         board_id=fields["board"],
         model_digest=fields["model_digest"],
@@ -88,6 +99,33 @@ def read(folder: Path) -> Manifest | None:
         complete=fields["complete"],
         files=fields["files"],
     )
+
+
+def check_inside(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a project with links that lead out of it, and with pipes and devices in the place of files.
+
+    What is written into it would land elsewhere, and what is read from it might never end.
+
+    Args:
+        folder: the project; it need not be there yet.
+        names: its files, besides whatever lies at its top and among its objects.
+
+    Raises:
+        ToolError: naming the first of them.
+    """
+    root = os.path.realpath(folder)
+
+    def check(path: Path) -> None:
+        if not Path(os.path.realpath(path)).is_relative_to(root):
+            raise ToolError(f"'{path}' is a link that leads out of the project '{folder}'", "remove it")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ToolError(f"'{path}' is neither a file nor a folder", "remove it")
+
+    for place in (folder, folder / OBJECTS):
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            check(path)
+    for name in names:
+        check(folder / name)
 
 
 def is_safe(name: str) -> bool:

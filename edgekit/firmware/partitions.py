@@ -12,7 +12,6 @@ from edgekit.errors import DoesNotFitError
 
 if TYPE_CHECKING:
     from edgekit.codegen.generator import GeneratedModel
-    from edgekit.codegen.tflm import TflmModel
 
 SDK_BYTES = 768 * 1024
 """Room for ESP-IDF, drivers, application and kernels: an allowance, not a measurement."""
@@ -32,7 +31,7 @@ class Partition:
     size: int
 
 
-def table(model: "GeneratedModel | TflmModel", board: Board, chip: int) -> tuple[Partition, ...]:
+def table(model: "GeneratedModel", board: Board, chip: int) -> tuple[Partition, ...]:
     """Return the partitions, by offset: settings of the SDK, the application, and the model if it lies apart.
 
     The application gets what weights and steps need and an allowance for the rest, and a quarter more, so

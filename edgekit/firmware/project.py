@@ -17,7 +17,6 @@ from edgekit.firmware import esp32s3, manifest, mlperf_tiny, partitions
 
 if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.generator import GeneratedModel
-    from edgekit.codegen.tflm import TflmModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
 
@@ -45,7 +44,7 @@ class FirmwareProject:
 
 
 def assemble(
-    model: "GeneratedModel | TflmModel",
+    model: "GeneratedModel",
     board: Board,
     *,
     debug: bool = False,
@@ -72,7 +71,7 @@ def assemble(
         DoesNotFitError: the model is larger than a partition of the board's flash can be.
     """
     protocol = Protocol.EDGEKIT if mlperf is None else Protocol.MLPERF_TINY
-    if debug and board.build.runtime is Runtime.TFLM:
+    if debug and model.runtime is Runtime.TFLM:
         raise UsageError(
             "the runtime tflm cannot record the output of every step",
             "leave out --debug, or use --runtime compiled",
@@ -90,10 +89,9 @@ def assemble(
     templates = resources.firmware_templates()
     files = {f"model/{name}": content for name, content in model.files.items()}
     kernels: dict[str, str] = {}
-    if board.build.runtime is Runtime.COMPILED:
-        needed = {step.kernel for step in model.steps if step.kernel}
-        kernels, runtime = _runtime(templates / "runtime", board, needed)
-        files |= runtime
+    if model.runtime is Runtime.COMPILED:
+        kernels = {step.kernel: step.folder for step in model.steps if step.kernel}
+        files |= _runtime(templates / "runtime", board, kernels)
     files |= _application(templates / "app", protocol)
     for folder in (*board.build.shared, board.build.template):
         files |= _tree(templates / folder, "")
@@ -142,9 +140,11 @@ def write(project: FirmwareProject, out: Path) -> None:
 
     Raises:
         OutputError: `out` is a file, holds files that edgekit did not write, or cannot be written.
+        ToolError: it holds links that lead out of it.
     """
     with locked(out):
         old = _owned(out, project.files)
+        manifest.check_inside(out, {*old, *project.files})
         if old == {name: _digest(content) for name, content in project.files.items()} and (
             _same(out / manifest.NAME, project.manifest)
             and all(_same(out / name, content) for name, content in project.files.items())
@@ -171,27 +171,20 @@ def defines(debug: bool) -> tuple[str, ...]:
     return ("-DEK_TRACE=1",) if debug else ()
 
 
-def _runtime(folder: Path, board: Board, needed: set[str]) -> tuple[dict[str, str], dict[str, bytes]]:
-    """Return the folder of each needed kernel, and the runtime's files."""
+def _runtime(folder: Path, board: Board, kernels: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the runtime's files: its headers, and each kernel from its folder."""
     files = _tree(folder / "include", "runtime/include/")
-    chosen: dict[str, str] = {}
-    for kernel in sorted(needed):
+    for kernel, variant in kernels.items():
         assert _KERNEL.fullmatch(kernel), kernel
-        for variant in board.build.kernels:
-            source = folder / "src" / variant / f"{kernel}.c"
-            if source.is_file():
-                chosen[kernel] = variant
-                files[f"runtime/src/{variant}/{kernel}.c"] = source.read_bytes()
-                break
-        else:
+        if variant not in board.build.kernels:
             raise ProjectError(
                 f"the board '{board.id}' has no kernel {kernel}: not in {', '.join(board.build.kernels)}",
                 "add 'ref', which has every kernel, to build.kernels of the board file",
             )
-    for variant in sorted(set(chosen.values())):
-        for header in sorted((folder / "src" / variant).glob("*.h")):
-            files[f"runtime/src/{variant}/{header.name}"] = header.read_bytes()
-    return chosen, files
+        place = folder / "src" / variant
+        for source in (place / f"{kernel}.c", *place.glob("*.h")):
+            files[f"runtime/src/{variant}/{source.name}"] = source.read_bytes()
+    return files
 
 
 def _application(folder: Path, protocol: Protocol) -> dict[str, bytes]:
@@ -213,7 +206,7 @@ def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
 def _context(
     board: Board,
     debug: bool,
-    model: "GeneratedModel | TflmModel",
+    model: "GeneratedModel",
     mlperf: mlperf_tiny.Identity | None,
     files: Iterable[str],
 ) -> dict[str, Any]:
@@ -236,7 +229,7 @@ def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str,
     """Fill in the files that end in .j2."""
     import jinja2
 
-    # The output is C and make, not HTML; board.py lets nothing through that they would misread.
+    # The output is C and make, not HTML; edgekit.board lets nothing through that they would misread.
     environment = jinja2.Environment(  # noqa: S701
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
@@ -254,20 +247,19 @@ def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str,
 
 
 def _fields(
-    model: "GeneratedModel | TflmModel",
+    model: "GeneratedModel",
     board: Board,
     debug: bool,
     protocol: Protocol,
     kernels: Mapping[str, str],
     files: Mapping[str, bytes],
 ) -> dict[str, Any]:
-    from edgekit.codegen.tflm import TflmModel
-
-    of_runtime = {"tflm": model.report()} if isinstance(model, TflmModel) else {}
-    return of_runtime | {
+    offsets = {} if model.plan is None else model.plan.offsets
+    return {
+        **({model.runtime.value: model.report} if model.report else {}),
         "edgekit": __version__,
         "board": board.id,
-        "runtime": board.build.runtime.value,
+        "runtime": model.runtime.value,
         "debug": debug,
         "protocol": protocol.value,
         "model_digest": model.model_digest,
@@ -277,7 +269,7 @@ def _fields(
             "weight_bytes": model.weight_bytes,
             "frame_buffer_bytes": board.build.frame_buffers * model.contract.input_bytes,
             "stack_reserve_bytes": board.build.stack_reserve_bytes,
-            "tensor_offsets": {str(index): offset for index, offset in model.tensor_offsets.items()},
+            "tensor_offsets": {str(index): offset for index, offset in offsets.items()},
         },
         "macs": model.macs,
         "steps": [{"kind": step.kind, "kernel": step.kernel} for step in model.steps],
@@ -327,9 +319,6 @@ def _remove(out: Path, names: Iterable[str]) -> None:
     """Remove files of an earlier generation, and the folders that this empties."""
     for name in names:
         path = out / name
-        # A folder that somebody replaced by a link leads out of the project: leave what is behind it.
-        if not path.parent.resolve().is_relative_to(out.resolve()):
-            continue
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edgekit import process
+from edgekit import install, process
 from edgekit.board import Board
 from edgekit.device.ports import choose, list_ports
 from edgekit.device.transport import open_port
@@ -30,8 +30,6 @@ from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
 from edgekit.flash._esptool_facts import LARGEST_FLASH, SECTOR_BYTES, Facts, read
 from edgekit.flash._esptool_log import Log, Region
-
-HOW_TO_GET = 'pip install "esptool>=5.1,<6"'
 
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
@@ -50,6 +48,11 @@ def installed() -> str:
         return importlib.metadata.version("esptool")
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+def how_to_get() -> str:
+    """Return the command that installs a version that is known."""
+    return install.pip("esptool>=5.1,<6")
 
 
 def is_known(version: str) -> bool:
@@ -209,7 +212,7 @@ def _command(facts: Facts, place: str, settings: FlashSettings) -> list[str]:
     version = installed()
     if not is_known(version):
         said = f"is of version {version}, and edgekit runs 5.1 to 5.x" if version else "is not installed"
-        raise ToolError(f"esptool {said}", HOW_TO_GET)
+        raise ToolError(f"esptool {said}", how_to_get())
     # -P: a file `esptool.py` or `serial.py` in the user's folder is not what is meant.
     if sys.platform != "win32" and "://" not in place:
         place = str(Path(place).absolute())

@@ -7,12 +7,11 @@ takes and gives int8, which is what a device exchanges with its host; the contra
 from dataclasses import replace
 
 from edgekit.graph.ir import DType, Graph, Op, Tensor
-from edgekit.graph.rewrites import readers
 
 
 def int8_core(graph: Graph) -> Graph:
     """Return the graph from its first int8 tensor to its last; what cannot come off without loss stays."""
-    reading = readers(graph)
+    reading = graph.readers()
     making = {index: [op] for op in graph.ops for index in op.outputs}
     both = {*graph.inputs} & {*graph.outputs}
     dropped: dict[int, int] = {}

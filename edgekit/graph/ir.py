@@ -122,6 +122,17 @@ class Op:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, OptionValue] = field(default_factory=dict)
+    folded: tuple[int, ...] = ()
+    """Indices of the operators before it that a rewrite made it do the work of."""
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Rows and columns (top, bottom, left, right) that a rewrite put around the image of a window."""
+    through_float: bool = False
+    """Whether a QUANTIZE from int8 to int8 stands for a DEQUANTIZE and a QUANTIZE."""
+
+    @property
+    def covers(self) -> tuple[int, ...]:
+        """The indices of the operators of the file that this one stands for, its own last."""
+        return (*self.folded, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +149,17 @@ class Graph:
     def tensor(self, index: int) -> Tensor:
         """Return the tensor with the file's index `index`."""
         return self.tensors[index]
+
+    def readers(self) -> dict[int, list[Op]]:
+        """Return the operators that read each tensor, in order."""
+        found: dict[int, list[Op]] = {}
+        for op in self.ops:
+            for index in op.inputs:
+                found.setdefault(index, []).append(op)
+        return found
+
+    def is_sound(self, op: Op, inputs: int) -> bool:
+        """Whether an operator has that many inputs and one output, all of them tensors of the graph."""
+        places = (*op.inputs, *op.outputs)
+        counts = (len(op.inputs), len(op.outputs))
+        return counts == (inputs, 1) and all(0 <= i < len(self.tensors) for i in places)

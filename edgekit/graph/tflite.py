@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from edgekit import install
 from edgekit.errors import ModelError
 from edgekit.graph import recognise, schema
 from edgekit.graph.flatbuffer import FlatBuffer, Table, damaged
@@ -200,7 +201,7 @@ def _code(table: Table) -> tuple[str, int]:
     if not 0 <= number < len(schema.BUILTINS):
         raise ModelError(
             f"the model uses the builtin operator number {number}, which this edgekit does not know",
-            "upgrade edgekit: pip install --upgrade edgekit",
+            f"upgrade edgekit: {install.newer()}",
         )
     kind = schema.BUILTINS[number]
     if kind == "CUSTOM":

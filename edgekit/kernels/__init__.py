@@ -4,16 +4,18 @@ A folder of firmware_templates/runtime/src/ beside `ref` holds faster kernels fo
 two kinds, and the file names say which:
 
 - `<folder>/<kernel>.c` takes exactly what the portable kernel of that name takes, and replaces it.
-- `<folder>/<kernel>_<folder>.c` takes something else: another layout of the weights, other scratch, a struct
-  of its own. `<folder>/ek_<folder>.h` declares it, and its twin `edgekit/kernels/<folder>/<kernel>.py` has
+- `<folder>/<kernel>_<folder>.c` takes something else: another layout of the weights, a struct of its own.
+  `<folder>/ek_<folder>.h` declares it, and its twin `edgekit/kernels/<folder>/<kernel>.py` has
 
       adapt(graph: Graph, step: Step) -> Step | None
 
   which gets a step made for the portable kernel and returns it as the fast one needs it, or None where that
   one cannot do it and the step stays portable.
 
-Neither may let its output lie over its inputs unless the twin says so: the portable kernel's claim is not
-theirs.
+Without a twin a kernel keeps what the portable one claims: how far its output may lie over its inputs, its
+scratch, and that bytes may lie anywhere. A kernel that reads, writes or aligns otherwise, of either kind, has
+a twin, which gets the step without a claim and states its own: `edgekit.ops.overlap` computes it from
+`Step.geometry`. tests/kernels/test_folders.py runs every folder at what its steps claim.
 """
 
 from collections.abc import Sequence
@@ -47,28 +49,21 @@ def _adapted(graph: Graph, step: Step, folders: Sequence[str]) -> Step:
         return step
     for folder in folders:
         if folder == PORTABLE:
-            return step
-        if _replaces(folder, step):
-            return replace(step, overlaps=())
+            break
+        same = _has(folder, step.kernel)
         if (Path(__file__).parent / folder / f"{step.kernel}.py").is_file():
             twin = cast(_Twin, import_module(f"{__name__}.{folder}.{step.kernel}"))
-            found = twin.adapt(graph, replace(step, overlaps=()))
+            found = twin.adapt(graph, replace(step, overlaps=(), scratch_bytes=0))
             if found is not None:
-                return replace(found, kernel=f"{step.kernel}_{folder}", folder=folder)
+                return replace(
+                    found, kernel=step.kernel if same else f"{step.kernel}_{folder}", folder=folder
+                )
+            assert not same, f"{folder}/{step.kernel}.c has the portable kernel's name: it takes every step"
+        elif same:
+            return replace(step, folder=folder)
     return step
 
 
-def optimised(steps: Sequence[Step], folders: Sequence[str]) -> frozenset[int]:
-    """Return which of the adapted steps run in kernels of a processor's own, which may want aligned bytes."""
-    before = folders[: folders.index(PORTABLE)] if PORTABLE in folders else folders
-    return frozenset(
-        number
-        for number, step in enumerate(steps)
-        if step.kernel is not None
-        and (step.folder != PORTABLE or any(_replaces(folder, step) for folder in before))
-    )
-
-
-def _replaces(folder: str, step: Step) -> bool:
-    """Return whether a folder has a kernel that takes exactly what the portable one takes."""
-    return (resources.firmware_templates() / "runtime" / "src" / folder / f"{step.kernel}.c").is_file()
+def _has(folder: str, kernel: str) -> bool:
+    """Return whether a folder has a kernel of the portable one's name."""
+    return (resources.firmware_templates() / "runtime" / "src" / folder / f"{kernel}.c").is_file()

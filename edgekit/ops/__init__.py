@@ -12,7 +12,7 @@ from edgekit.graph.ir import Graph, Op
 from edgekit.graph.rewrites import rewritten
 from edgekit.ops.step import Step
 
-_NOT_OPERATORS = frozenset({"step"})
+_NOT_OPERATORS = frozenset({"geometry", "overlap", "step"})
 
 _MAX_OPERATORS = 4096
 _MAX_CONSTANTS = 1 << 28

@@ -9,7 +9,6 @@ import numpy as np
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import DType, Graph, Op, Quantization, Tensor
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._broadcast import broadcast
 from edgekit.ops.step import Constant, Param, Step
@@ -56,7 +55,7 @@ def lower_binary(
         pairs = ((scalar, q) if place == 0 else (q, scalar) for q in range(-128, 128))
         table = [min(max(element(fields, *pair) + fields["output_zero_point"], low), high) for pair in pairs]
         return Step(
-            ops=covered(op),
+            ops=op.covers,
             kind=op.kind,
             kernel="ek_lookup_s8",
             params_type="ek_lookup_params",
@@ -68,12 +67,8 @@ def lower_binary(
             output=target.index,
             overlaps=(0,),
         )
-    params: dict[str, Param] = {
-        **walk,
-        **fields,
-        "constant": Constant("constant", values),
-        "constant_place": place,
-    }
+    constant: dict[str, Param] = {"constant": Constant("constant", values), "constant_place": place}
+    params = constant | walk | fields
     return _step(op, f"ek_{op.kind.lower()}_constant_s8", params, [activation], target)
 
 
@@ -81,7 +76,7 @@ def _step(
     op: Op, kernel: str, params: Mapping[str, Param], activations: list[Tensor], target: Tensor
 ) -> Step:
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel=kernel,
         params_type="ek_binary_params",

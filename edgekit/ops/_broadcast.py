@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Tensor
 from edgekit.ops import _checks
+from edgekit.ops.step import Param
 
 _RANK = 4
 
 
-def broadcast(graph: Graph, op: Op, operands: Sequence[Tensor], target: Tensor) -> dict[str, int]:
+def broadcast(graph: Graph, op: Op, operands: Sequence[Tensor], target: Tensor) -> dict[str, Param]:
     """Return sizes and strides of the C structs; neighbouring dimensions that are treated alike are joined.
 
     Raises:
@@ -37,12 +38,11 @@ def broadcast(graph: Graph, op: Op, operands: Sequence[Tensor], target: Tensor) 
     if len(joined) > _RANK:
         raise UnsupportedOpError("it broadcasts over too many alternating dimensions")
     joined = [(1, (False, False))] * (_RANK - len(joined)) + joined
-    params = {f"size_{i}": size for i, (size, _) in enumerate(joined)}
+    params: dict[str, Param] = {"size": tuple(size for size, _ in joined)}
     for which in (0, 1):
         strides, stride = [], 1
         for size, moves in reversed(joined):
             strides.append(stride if moves[which] else 0)
             stride *= size if moves[which] else 1
-        for i, value in enumerate(reversed(strides)):
-            params[f"input{which + 1}_stride_{i}"] = value
+        params[f"input{which + 1}_stride"] = tuple(reversed(strides))
     return params

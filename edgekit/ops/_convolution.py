@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from edgekit.errors import ModelError
 from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.ops import _checks
-from edgekit.ops._window import Window, window
+from edgekit.ops._window import geometry
+from edgekit.ops.geometry import Geometry
 from edgekit.ops.step import Constant, Param
 
 
@@ -22,7 +23,7 @@ class Convolution:
     target: Tensor
     values: NDArray[np.generic]
     """Of the weights."""
-    geometry: Window
+    geometry: Geometry
 
     @property
     def misfit(self) -> str:
@@ -42,8 +43,8 @@ def convolution(graph: Graph, op: Op) -> Convolution:
     _checks.activation(source)
     _checks.activation(target)
     values = _checks.constant(weights, DType.INT8)
-    geometry = window(graph, op, source, target, (weights.shape[1], weights.shape[2]))
-    return Convolution(source, weights, target, values, geometry)
+    found = geometry(graph, op, source, target, (weights.shape[1], weights.shape[2]))
+    return Convolution(source, weights, target, values, found)
 
 
 def parameters(
@@ -66,7 +67,7 @@ def parameters(
         groups: fields that stand behind the filter's size.
     """
     quantization, out = _checks.quantized(found.source), _checks.quantized(found.target)
-    geometry = found.geometry
+    shape = found.geometry
     scales = _checks.weight_scales(found.weights, axis)
     low, high = _checks.output_range(op, out)
     bias = _checks.optional_operand(graph, op, 2)
@@ -75,22 +76,22 @@ def parameters(
     constants = [Constant("weights", found.values), Constant("bias", folded)]
     constants += _checks.channel_multipliers(scales, quantization.scale, out.scale, len(rows))
     return {
-        "batches": found.source.shape[0],
-        "input_height": geometry.input_size[0],
-        "input_width": geometry.input_size[1],
-        "input_channels": found.source.shape[3],
-        "output_height": geometry.output_size[0],
-        "output_width": geometry.output_size[1],
+        "batches": shape.batches,
+        "input_height": shape.input_size[0],
+        "input_width": shape.input_size[1],
+        "input_channels": shape.input_channels,
+        "output_height": shape.output_size[0],
+        "output_width": shape.output_size[1],
         **channels,
-        "filter_height": geometry.filter_size[0],
-        "filter_width": geometry.filter_size[1],
+        "filter_height": shape.filter_size[0],
+        "filter_width": shape.filter_size[1],
         **groups,
-        "stride_height": geometry.stride[0],
-        "stride_width": geometry.stride[1],
-        "dilation_height": geometry.dilation[0],
-        "dilation_width": geometry.dilation[1],
-        "pad_top": geometry.pad_before[0],
-        "pad_left": geometry.pad_before[1],
+        "stride_height": shape.stride[0],
+        "stride_width": shape.stride[1],
+        "dilation_height": shape.dilation[0],
+        "dilation_width": shape.dilation[1],
+        "pad_top": shape.pad_before[0],
+        "pad_left": shape.pad_before[1],
         "input_zero_point": quantization.zero_point,
         "output_zero_point": out.zero_point,
         "activation_min": low,

@@ -7,7 +7,6 @@ import numpy as np
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op, Quantization
 from edgekit.graph.lookup import Table
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops.step import Constant, Step
 
@@ -29,7 +28,7 @@ def lower_lookup(graph: Graph, op: Op, table: Callable[[Quantization, Quantizati
     except ValueError as error:
         raise UnsupportedOpError(f"its scales are out of range: {error}") from error
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_lookup_s8",
         params_type="ek_lookup_params",

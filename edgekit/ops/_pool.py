@@ -1,11 +1,12 @@
 """What AVERAGE_POOL_2D and MAX_POOL_2D share."""
 
+from dataclasses import replace
+
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
-from edgekit.ops._overlap import Image, window_distance
-from edgekit.ops._window import window
+from edgekit.ops._window import geometry
+from edgekit.ops.overlap import Walk, window_distance
 from edgekit.ops.step import Step
 
 _MAX_PIXELS = 1 << 22
@@ -26,16 +27,16 @@ def lower_pool(graph: Graph, op: Op, kernel: str, *, written_first: bool) -> Ste
     out = _checks.activation(target)
     _checks.same_quantization(source, target)
     filter_size = (_checks.option(op, "filter_height"), _checks.option(op, "filter_width"))
-    geometry = window(graph, op, source, target, filter_size)
+    shape = replace(geometry(graph, op, source, target, filter_size), groups=source.shape[3])
     _checks.expect_shape(graph, op, target, [*target.shape[:3], source.shape[3]])
     if filter_size[0] * filter_size[1] > _MAX_PIXELS:
         raise UnsupportedOpError(f"its filter of {filter_size[0]} x {filter_size[1]} is too large")
     low, high = _checks.output_range(op, out)
     channels = source.shape[3]
     one_by_one = 0 if channels > 1 else None
-    image = Image(source.shape[0], channels, channels, partial=channels if written_first else one_by_one)
+    walk = Walk(partial=channels if written_first else one_by_one)
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel=kernel,
         params_type="ek_pool_2d_params",
@@ -48,11 +49,12 @@ def lower_pool(graph: Graph, op: Op, kernel: str, *, written_first: bool) -> Ste
             "output_width": target.shape[2],
             "filter_height": filter_size[0],
             "filter_width": filter_size[1],
-            **geometry.params(),
+            **shape.params(),
             "activation_min": low,
             "activation_max": high,
         },
         inputs=(source.index,),
         output=target.index,
-        overlaps=(window_distance(geometry, image),),
+        geometry=shape,
+        overlaps=(window_distance(shape, walk),),
     )

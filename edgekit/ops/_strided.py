@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import Op, Tensor
-from edgekit.ops._overlap import unit_distance
-from edgekit.ops.step import Param, Step
+from edgekit.ops.overlap import unit_distance
+from edgekit.ops.step import Step
 
 RANK = 6
 _MAX_RUNS = 1 << 20
@@ -60,17 +60,16 @@ def strided_copy(
             f"it moves elements along {len(walk)} dimensions, at most {RANK} are possible"
         )
     walk = [(1, 0)] * (RANK - len(walk)) + walk
-    params: dict[str, Param] = {"start": start}
-    for i, (size, _) in enumerate(walk):
-        params[f"size_{i}"] = size
-    for i, (_, stride) in enumerate(walk):
-        params[f"stride_{i}"] = stride
     return Step(
         ops=(op.index,),
         kind=op.kind,
         kernel="ek_strided_copy_s8",
         params_type="ek_strided_copy_params",
-        params=params,
+        params={
+            "start": start,
+            "size": tuple(size for size, _ in walk),
+            "stride": tuple(stride for _, stride in walk),
+        },
         inputs=(source.index,),
         output=target.index,
         overlaps=(_distance(walk, start, source),),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops.step import Step
 
@@ -17,7 +16,7 @@ def lower_view(graph: Graph, op: Op, expected: Sequence[int]) -> Step:
     # TFLite computes the shape anew, and what reads the output sees that one, not the file's.
     _checks.expect_shape(graph, op, target, expected)
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel=None,
         params_type="",

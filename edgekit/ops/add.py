@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from edgekit.errors import UnsupportedOpError
 from edgekit.graph.ir import DType, Graph, Op, Tensor
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._broadcast import broadcast
-from edgekit.ops._overlap import dense_distance
+from edgekit.ops.overlap import dense_distance
 from edgekit.ops.step import Constant, Param, Step
 
 _LEFT_SHIFT = 20
@@ -27,19 +26,21 @@ def lower(graph: Graph, op: Op) -> Step:
     values = None
     if operands[1].is_constant:
         values = _checks.constant(operands[1], DType.INT8)
+    low, high = _checks.output_range(op, _checks.activation(target))
     params: dict[str, Param] = {
+        "constant": 0 if values is None else Constant("constant", values),
+        "constant_place": 0 if values is None else 1,
         **broadcast(graph, op, operands, target),
         **_scaling(operands, target),
+        "activation_min": low,
+        "activation_max": high,
     }
-    out = _checks.activation(target)
-    params["activation_min"], params["activation_max"] = _checks.output_range(op, out)
-    params["constant"] = 0 if values is None else Constant("constant", values)
     activations = operands if values is None else operands[:1]
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_add_s8" if values is None else "ek_add_constant_s8",
-        params_type="ek_add_params",
+        params_type="ek_binary_params",
         params=params,
         inputs=tuple(tensor.index for tensor in activations),
         output=target.index,

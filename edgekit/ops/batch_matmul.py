@@ -86,13 +86,9 @@ def _batches(graph: Graph, op: Op, left: Tensor, right: Tensor) -> tuple[list[in
         shape = [1] * missing + list(tensor.shape)
         strides = row_major(shape)
         found.append([(size, stride if size > 1 else 0) for size, stride in zip(shape, strides, strict=True)])
-    params: dict[str, Param] = {}
-    for i in range(_BATCH_DIMENSIONS):
-        (size1, stride1), (size2, stride2) = found[0][i], found[1][i]
+    for (size1, _), (size2, _) in zip(*(walk[:_BATCH_DIMENSIONS] for walk in found), strict=True):
         if size1 != size2 and 1 not in (size1, size2):
             raise ModelError(f"{_checks.describe(graph, op)}: {list(left.shape)} by {list(right.shape)}")
         sizes.append(max(size1, size2))
-        params[f"batch_{i}"] = sizes[-1]
-        params[f"left_stride_{i}"] = stride1
-        params[f"right_stride_{i}"] = stride2
-    return sizes, params
+    first, second = (tuple(stride for _, stride in walk[:_BATCH_DIMENSIONS]) for walk in found)
+    return sizes, {"batch": tuple(sizes), "left_stride": first, "right_stride": second}

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from edgekit.errors import ModelError
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
 from edgekit.ops._convolution import Convolution, convolution, parameters
-from edgekit.ops._overlap import Image, window_distance
+from edgekit.ops.geometry import Geometry
+from edgekit.ops.overlap import Walk, window_distance
 from edgekit.ops.step import Step
 
 _PAIR_BYTES = 4
@@ -18,8 +18,9 @@ def lower(graph: Graph, op: Op) -> Step:
     """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
     found = convolution(graph, op)
     groups = _groups(graph, op, found)
+    geometry = replace(found.geometry, groups=groups)
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_conv_2d_s8",
         params_type="ek_conv_2d_params",
@@ -33,7 +34,8 @@ def lower(graph: Graph, op: Op) -> Step:
         ),
         inputs=(found.source.index,),
         output=found.target.index,
-        overlaps=(_overlap(found, groups),),
+        geometry=geometry,
+        overlaps=(_overlap(geometry),),
         scratch_bytes=_scratch_bytes(found),
         macs=found.target.elements * math.prod(found.weights.shape[1:]),
     )
@@ -47,19 +49,16 @@ def _groups(graph: Graph, op: Op, found: Convolution) -> int:
     return groups
 
 
-def _overlap(found: Convolution, groups: int) -> int | None:
+def _overlap(geometry: Geometry) -> int | None:
     """Two pixels at a time, gathered group by group; a filter of one pixel sees the input as one row."""
-    geometry, batches = found.geometry, found.source.shape[0]
     if geometry.filter_size == geometry.stride == (1, 1) and geometry.input_size == geometry.output_size:
-        pixels = batches * math.prod(geometry.input_size)
-        geometry = replace(geometry, input_size=(1, pixels), output_size=(1, pixels))
-        batches = 1
-    channels, outputs, partial = found.source.shape[3], found.target.shape[3], None
+        row = (1, geometry.batches * math.prod(geometry.input_size))
+        geometry = replace(geometry, batches=1, input_size=row, output_size=row)
+    outputs, groups, partial = geometry.output_channels, geometry.groups, None
     if groups > 1:  # before the last group, of both pixels
-        growth = (outputs - channels) // groups
+        growth = (outputs - geometry.input_channels) // groups
         partial = (min(2, geometry.output_size[1]) - 1) * outputs + max(growth, growth * (groups - 1))
-    image = Image(batches, channels, outputs, block=2, partial=partial)
-    return window_distance(geometry, image)
+    return window_distance(geometry, Walk(block=2, partial=partial))
 
 
 def _scratch_bytes(found: Convolution) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import DType, Graph, Op, Quantization
-from edgekit.graph.rewrites import covered
 from edgekit.ops import _checks
-from edgekit.ops._overlap import fully_connected_distance
+from edgekit.ops.geometry import Geometry
+from edgekit.ops.overlap import row_distance
 from edgekit.ops.step import Constant, Param, Step
 
 
@@ -37,6 +37,7 @@ def lower(graph: Graph, op: Op) -> Step:
     low, high = _checks.output_range(op, out)
     bias = _checks.optional_operand(graph, op, 2)
     folded = _checks.folded_bias(graph, op, bias, values, quantization.zero_point)
+    geometry = Geometry(batches, (1, 1), depth, (1, 1), outputs)
     reach = np.abs(values.astype(np.int64)).sum(axis=1) * 128 + np.abs(folded.astype(np.int64))
     params: dict[str, Param] = {
         "batches": batches,
@@ -51,14 +52,15 @@ def lower(graph: Graph, op: Op) -> Step:
     limits = [int(reach.max())] if len(scales) == 1 else [int(value) for value in reach]
     constants += _multipliers(scales, limits, quantization, out, (low, high))
     return Step(
-        ops=covered(op),
+        ops=op.covers,
         kind=op.kind,
         kernel="ek_fully_connected_s8",
         params_type="ek_fully_connected_params",
         params=params | {item.role: item for item in constants},
         inputs=(source.index,),
         output=target.index,
-        overlaps=(fully_connected_distance(batches, depth, outputs),),
+        geometry=geometry,
+        overlaps=(row_distance(geometry),),
         macs=target.elements * depth,
     )
 

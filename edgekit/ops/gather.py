@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import DType, Graph, Op, Tensor
 from edgekit.ops import _checks
-from edgekit.ops._overlap import unit_distance
+from edgekit.ops.overlap import unit_distance
 from edgekit.ops.step import Constant, Step
 
 _MAX_ROWS = 1 << 20

@@ -11,8 +11,8 @@ from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops._overlap import mean_distance
 from edgekit.ops._strided import joined, row_major, walk_distance
+from edgekit.ops.overlap import mean_distance
 from edgekit.ops.step import Param, Step
 
 _RANK = 3
@@ -79,9 +79,8 @@ def _walk(sizes: Sequence[int], reduced: Sequence[bool]) -> tuple[dict[str, Para
                 f"it reduces in {len(dimensions)} dimensions apart, at most {_RANK} are possible"
             )
         dimensions = [(1, 0)] * (_RANK - len(dimensions)) + dimensions
-        for i, (size, stride) in enumerate(dimensions):
-            params[f"{name}_size_{i}"] = size
-            params[f"{name}_stride_{i}"] = stride
+        params[f"{name}_size"] = tuple(size for size, _ in dimensions)
+        params[f"{name}_stride"] = tuple(stride for _, stride in dimensions)
         if not wanted:
             kept = dimensions
     return params, walk_distance(kept, 0, 1, math.prod(sizes))

@@ -6,8 +6,8 @@ A PAD in front of a convolution never comes here: `edgekit.graph.rewrites` folds
 from edgekit.errors import ModelError, UnsupportedOpError
 from edgekit.graph.ir import Graph, Op
 from edgekit.ops import _checks
-from edgekit.ops._overlap import pad_distance
-from edgekit.ops.step import Param, Step
+from edgekit.ops.overlap import pad_distance
+from edgekit.ops.step import Step
 
 _RANK = 4
 
@@ -35,23 +35,15 @@ def lower_pad(graph: Graph, op: Op, value: int) -> Step:
         graph, op, target, [sum(sizes) for sizes in zip(before, source.shape, after, strict=True)]
     )
     missing = _RANK - rank
-    params: dict[str, Param] = {}
-    for name, filler, values in (
-        ("input_size", 1, source.shape),
-        ("before", 0, before),
-        ("after", 0, after),
-    ):
-        for i, amount in enumerate([filler] * missing + list(values)):
-            params[f"{name}_{i}"] = amount
-    params["value"] = value
-    distance = pad_distance([1] * missing + list(source.shape), [0] * missing + before, [0] * missing + after)
+    sizes = (1,) * missing + source.shape
+    front, behind = (tuple([0] * missing + list(amounts)) for amounts in (before, after))
     return Step(
         ops=(op.index,),
         kind=op.kind,
         kernel="ek_pad_s8",
         params_type="ek_pad_params",
-        params=params,
+        params={"input_size": sizes, "before": front, "after": behind, "value": value},
         inputs=(source.index,),
         output=target.index,
-        overlaps=(distance,),
+        overlaps=(pad_distance(sizes, front, behind),),
     )

@@ -5,12 +5,10 @@ Rounding: twice; once, from float32, where it stands for a DEQUANTIZE and a QUAN
 
 from edgekit.graph import lookup
 from edgekit.graph.ir import Graph, Op
-from edgekit.graph.rewrites import THROUGH_FLOAT
 from edgekit.ops._lookup import lower_lookup
 from edgekit.ops.step import Step
 
 
 def lower(graph: Graph, op: Op) -> Step:
     """Return the kernel call; raises UnsupportedOpError with the reason if there is none."""
-    through_float = bool(op.options.get(THROUGH_FLOAT))
-    return lower_lookup(graph, op, lookup.through_float if through_float else lookup.rescaled)
+    return lower_lookup(graph, op, lookup.through_float if op.through_float else lookup.rescaled)

@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.ops.geometry import Geometry
+
 PORTABLE = "ref"
 """The folder of firmware_templates/runtime/src/ with the portable kernels, which run everything."""
 
@@ -25,7 +27,7 @@ class Constant:
         return int(self.values.nbytes)
 
 
-Param: TypeAlias = int | Constant
+Param: TypeAlias = int | tuple[int, ...] | Constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,13 @@ class Step:
     params_type: str
     """The C struct of `params`, declared in ek_nn.h: `ek_conv_2d_params`."""
     params: Mapping[str, Param]
-    """Field name to value, in the order of the struct; a Constant becomes a pointer to its array."""
+    """Every field of the struct, in its order, by name; a Constant becomes a pointer to its array."""
     inputs: tuple[int, ...]
     """Activation tensors that are read."""
     output: int
     """The tensor that is written."""
+    geometry: Geometry | None = None
+    """How a filter slides over the input, of the steps that have one; claims are computed from it."""
     scratch_bytes: int = 0
     """Working memory for the time of the call, 16-byte aligned; the kernel gets NULL for 0."""
     overlaps: tuple[int | None, ...] = ()
@@ -58,6 +62,8 @@ class Step:
     With a distance d, the call is right if the input begins at or behind the output's beginning + d (d may be
     negative), as well as where the two do not touch at all. None, or nothing said: they must not touch. It is
     a claim about the kernel of this step that a test must prove. Scratch never touches either."""
+    alignment: int = 1
+    """At multiples of how many bytes the kernel wants its inputs and its output."""
     places: tuple[int, ...] = ()
     """Without a kernel, at which byte of the output each input begins; nothing said: 0.
 
@@ -66,7 +72,7 @@ class Step:
     gathered: bool = False
     """Whether the kernel takes its inputs as one array of pointers, for operators of any number of inputs."""
     folder: str = PORTABLE
-    """The folder of kernels that the step was fitted to; see edgekit.kernels."""
+    """The folder of runtime/src/ that has the kernel; see edgekit.kernels."""
     macs: int = 0
     """Multiply-accumulates, the field's measure of work: padding taps count as TFLite counts them."""
 

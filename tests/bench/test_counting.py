@@ -131,6 +131,12 @@ def test_the_plugin_compiles_without_a_warning(compiler: str, tmp_path: Path) ->
     process.run(command, env=found.environment())
 
 
+def test_the_plugin_needs_no_board_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kit.toml").write_bytes(board.load("riscv_virt").path.read_bytes())
+    monkeypatch.setenv("EDGEKIT_BOARDS", str(tmp_path))
+    assert counter.build(qemu.find(board.load("kit").emulator).version).is_file()
+
+
 def test_arguments_that_the_plugin_cannot_use_end_qemu_with_a_word(model: Model, tmp_path: Path) -> None:
     target = board.load("riscv_virt")
     image = pipeline.build_image(model, target)

@@ -1,5 +1,6 @@
 """`edgekit quantize` and `edgekit demo` on the digits example: real conversions, real refusals."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def test_a_missing_extra_names_the_pip_line(data: tuple[Path, Path], tmp_path: P
         env={"PYTHONPATH": str(blocked), "PATH": ""},
     )
     assert done.returncode == 7, done.stderr
-    assert 'pip install "edgekit[convert]"' in done.stderr
+    assert re.search(r' install .*\[convert\]"', done.stderr)
 
 
 def test_ctrl_c_while_quantising_leaves_no_file(data: tuple[Path, Path], tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_generate_for_espressif(cli: Callable, saved: Callable, tmp_path: Path) 
     assert written["tflm"] == report
     assert written["memory"]["arena_bytes"] == arena["bytes"]
     files = set(written["files"])
-    assert {"model/model.cc", "model/model.h", "model/model_data.c"} <= files
+    assert {"model/ek_tflm.cc", "model/model.h", "model/model_data.c"} <= files
     assert not [name for name in files if name.startswith("runtime/")]
     assert f"#define EK_MODEL_ARENA_BYTES {arena['bytes']}u" in (out / "model" / "model.h").read_text()
     # The other runtime lacks the operator.

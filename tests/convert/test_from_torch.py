@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgekit import install
 from edgekit.convert import checkpoint, float_model
 from edgekit.convert.load import load_model
 from edgekit.convert.model_kind import ModelKind
@@ -274,7 +275,7 @@ except MissingExtraError as error:
     print(error.message, error.hint)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 'pip install "edgekit[torch]"' in done.stdout
+    assert install.command("torch") in done.stdout
 
 
 def test_the_current_folder_is_searched_for_modules_only_with_trust(

@@ -3,7 +3,7 @@
 import re
 
 import documents
-from kernels import test_reference
+from kernels import cases
 
 from edgekit import ops
 from edgekit.ops import _checks, _pool, mean, softmax
@@ -34,7 +34,7 @@ def test_replacements_are_those_of_the_code() -> None:
 
 
 def test_counts_of_compared_models_are_those_of_the_tests() -> None:
-    for kind, (count, _) in test_reference.CASES.items():
+    for kind, (count, _) in cases.CASES.items():
         row = re.search(rf"^\| {kind} \|.*\| (\d+) \|$", ROUNDING, re.MULTILINE)
         assert row is not None, kind
         assert int(row[1]) == count, kind

@@ -9,15 +9,19 @@ of the inputs, at a stated distance, and both are one allocation of just that si
 import os
 import struct
 import subprocess
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import bare_metal
 import numpy as np
+import small_models
 from numpy.typing import NDArray
 
-from edgekit import kernels, ops, resources
+from edgekit import board, contract, kernels, ops, resources
+from edgekit.board import Board
 from edgekit.codegen import generator
 from edgekit.graph import tflite
 from edgekit.graph.ir import Graph
@@ -27,7 +31,9 @@ RUNTIME = resources.firmware_templates() / "runtime"
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
 WARNINGS += ["-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wundef", "-Wvla", "-Werror"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-MAX_INPUTS = 8
+DRIVER = Path(__file__).parent / "driver"
+MAX_INPUTS = 7
+"""Of a case: driver.c has four bits for the place of each, and of the output."""
 FRAMES = 4
 """Random inputs per case."""
 
@@ -40,11 +46,13 @@ Layout = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Variant:
-    """Kernels beside the portable ones: their folder, and what they are compiled and linked with."""
+    """Kernels: their folder, what they are compiled and linked with, and where they run."""
 
     folder: str = PORTABLE
     flags: tuple[str, ...] = ()
     objects: tuple[Path, ...] = ()
+    board: str | None = None
+    """An emulated board; None: this machine, under the sanitizers."""
 
 
 @dataclass(frozen=True)
@@ -136,51 +144,85 @@ def run(
     layouts: Sequence[Sequence[Layout]] | None = None,
     sanitizers: Sequence[str] = SANITIZERS,
     variant: Variant = Variant(),
+    shifts: Sequence[int] | None = None,
 ) -> list[Array]:
-    """Return the kernels' outputs [frames, bytes] by case; `layouts` has one for each frame of each case."""
+    """Return the kernels' outputs [frames, bytes] by case.
+
+    Args:
+        cases: what to run.
+        folder: an empty folder for the program; on a board it may keep one's objects for the next call.
+        sources: other source text by kernel name.
+        layouts: one for each frame of each case; None: all apart.
+        sanitizers: of the host's compiler.
+        variant: whose kernels, and where they run.
+        shifts: for each case, four bits an input, and the last four the output: how many bytes behind a
+            multiple of 16 it begins.
+
+    Raises:
+        AssertionError: the compiler, a sanitizer or the board objects.
+    """
     steps = [lower(item.model, variant.folder, item.output) for item in cases]
     graphs = [tflite.parse(item.model) for item in cases]
-    (folder / "cases.c").write_text(generator.headers(steps) + _cases_c(graphs, steps))
-    (folder / "driver.h").write_text(_DRIVER_H)
-    (folder / "driver.c").write_text(_DRIVER_C)
-    needed = sorted({(step.folder, step.kernel) for step in steps if step.kernel})
-    program = _compile(folder, needed, sources, sanitizers, variant)
+    cases_c = '#include "driver.h"\n' + generator.headers(steps) + _cases_c(graphs, steps)
     feed = bytearray()
     for number, (item, step, graph) in enumerate(zip(cases, steps, graphs, strict=True)):
         order = [graph.inputs.index(index) for index in step.inputs]
         apart: list[Layout] = [(None,) * len(order)] * len(item.frames)
         feed += struct.pack("<i", len(item.frames))
         for frame, layout in zip(item.frames, layouts[number] if layouts else apart, strict=True):
-            feed += _places(graph, step, layout)
+            feed += _places(graph, step, layout, shifts[number] if shifts else 0)
             for place in order:
                 feed += frame[place].tobytes()
-    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    done = subprocess.run([program], input=bytes(feed), capture_output=True, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()[-4000:]
+    if variant.board is None:
+        needed = sorted({(step.folder, step.kernel) for step in steps if step.kernel})
+        answers = _on_host(_compile(folder, cases_c, needed, sources, sanitizers, variant), feed)
+    else:
+        answers = _on_board(cases_c, steps, board.load(variant.board), folder, feed)
     found, at = [], 0
     for item, step, graph in zip(cases, steps, graphs, strict=True):
         size = graph.tensor(step.output).size
         end = at + size * len(item.frames)
-        found.append(np.frombuffer(done.stdout[at:end], np.int8).reshape(len(item.frames), size))
+        found.append(np.frombuffer(answers[at:end], np.int8).reshape(len(item.frames), size))
         at = end
-    assert at == len(done.stdout)
+    assert at == len(answers)
     return found
 
 
-def _places(graph: Graph, step: Step, layout: Layout) -> bytes:
-    """Return what the driver reads before a frame: the common block's size, and places in it or -1."""
+def _on_host(program: Path, feed: bytes) -> bytes:
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    done = subprocess.run([program], input=feed, capture_output=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()[-4000:]
+    return done.stdout
+
+
+def _on_board(cases_c: str, steps: Sequence[Step], target: Board, folder: Path, feed: bytes) -> bytes:
+    files = {"main.c": "board.c", "driver.c": "driver.c", "driver.h": "driver.h"}
+    sources = {name: (DRIVER / source).read_bytes() for name, source in files.items()}
+    graph = tflite.parse(small_models.classifier())
+    model = generator.generate(graph, contract.of(graph))
+    whole = replace(model, files={"model.c": cases_c.encode()}, steps=tuple(steps))
+    image = bare_metal.program(whole, target, sources, "3", folder)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
+        (Path(name) / "input.bin").write_bytes(feed)
+        bare_metal.run(image, target, Path(name), 300)
+        return (Path(name) / "output.bin").read_bytes()
+
+
+def _places(graph: Graph, step: Step, layout: Layout, shifts: int) -> bytes:
+    """Return what the driver reads before a frame; see `layout` in driver.c."""
     spans = [(0, graph.tensor(step.output).size)]
     for index, distance in zip(step.inputs, layout, strict=True):
         if distance is not None:
             spans.append((distance, distance + graph.tensor(index).size))
     low, high = min(first for first, _ in spans), max(end for _, end in spans)
     places = [-1 if distance is None else distance - low for distance in layout]
-    return struct.pack(f"<{2 + MAX_INPUTS}i", high - low, -low, *places, *[-1] * (MAX_INPUTS - len(places)))
+    places += [-1] * (MAX_INPUTS - len(places))
+    return struct.pack(f"<{2 + MAX_INPUTS}iI", high - low, -low, *places, shifts)
 
 
 def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
     """Return C with the generator's own constants and parameters, and a table of calls."""
-    text = ['#include "driver.h"\n']
+    text = []
     table = []
     for number, (graph, step) in enumerate(zip(graphs, steps, strict=True)):
         symbol = f"case_{number}"
@@ -212,12 +254,14 @@ def _cases_c(graphs: Sequence[Graph], steps: Sequence[Step]) -> str:
 
 def _compile(
     folder: Path,
+    cases_c: str,
     needed: Sequence[tuple[str, str]],
     sources: dict[str, str],
     sanitizers: Sequence[str],
     variant: Variant,
-) -> str:
-    files = [folder / "driver.c", folder / "cases.c"]
+) -> Path:
+    files = [DRIVER / "driver.c", DRIVER / "host.c", folder / "cases.c"]
+    (folder / "cases.c").write_text(cases_c)
     for place, kernel in needed:
         if kernel in sources:
             (folder / f"{kernel}.c").write_text(sources[kernel])
@@ -225,95 +269,10 @@ def _compile(
         else:
             files.append(RUNTIME / "src" / place / f"{kernel}.c")
     program = folder / "cases"
-    include = [f"-I{RUNTIME / 'include'}", f"-I{RUNTIME / 'src' / variant.folder}", f"-I{folder}"]
+    include = [f"-I{path}" for path in (RUNTIME / "include", RUNTIME / "src" / variant.folder, DRIVER)]
     files += variant.objects
     command = ["gcc", *WARNINGS, "-O1", "-g0", *sanitizers, *include, "-o", str(program), *map(str, files)]
     command += variant.flags
     done = subprocess.run(command, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()[:4000]
-    return str(program)
-
-
-_DRIVER_H = """
-#ifndef DRIVER_H
-#define DRIVER_H
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include "ek_nn.h"
-typedef struct {
-    void (*run)(int8_t *const *inputs, int8_t *output, void *scratch);
-    int inputs;
-    size_t input_size[8];
-    size_t output_size;
-    size_t scratch_size;
-} ek_case;
-extern const ek_case ek_cases[];
-extern const int ek_case_count;
-#endif
-"""
-
-_DRIVER_C = r"""
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "driver.h"
-
-static int8_t *read_block(size_t size) {
-    int8_t *block = malloc(size);
-    if (block == NULL || fread(block, 1, size, stdin) != size) {
-        fprintf(stderr, "short input\n");
-        exit(2);
-    }
-    return block;
-}
-
-int main(void) {
-    for (int number = 0; number < ek_case_count; number++) {
-        const ek_case *item = &ek_cases[number];
-        int32_t frames;
-        if (fread(&frames, sizeof frames, 1, stdin) != 1) {
-            return 2;
-        }
-        for (int32_t frame = 0; frame < frames; frame++) {
-            int32_t place[10]; /* the block's size, the output in it, the inputs in it or -1 */
-            if (fread(place, sizeof place, 1, stdin) != 1) {
-                return 2;
-            }
-            int8_t *block = malloc((size_t)place[0]);
-            int8_t *inputs[8] = {NULL};
-            if (block == NULL) {
-                return 2;
-            }
-            memset(block, 0x55, (size_t)place[0]);
-            for (int i = 0; i < item->inputs; i++) {
-                inputs[i] = read_block(item->input_size[i]);
-                if (place[2 + i] >= 0) {
-                    memcpy(block + place[2 + i], inputs[i], item->input_size[i]);
-                    free(inputs[i]);
-                    inputs[i] = block + place[2 + i];
-                }
-            }
-            int8_t *output = block + place[1];
-            void *scratch = item->scratch_size ? malloc(item->scratch_size) : NULL;
-            if (item->scratch_size && scratch == NULL) {
-                return 2;
-            }
-            if (scratch != NULL) {
-                memset(scratch, 0x55, item->scratch_size);
-            }
-            fprintf(stderr, "case %d frame %d\n", number, (int)frame);
-            item->run(inputs, output, scratch);
-            fwrite(output, 1, item->output_size, stdout);
-            for (int i = 0; i < item->inputs; i++) {
-                if (place[2 + i] < 0) {
-                    free(inputs[i]);
-                }
-            }
-            free(block);
-            free(scratch);
-        }
-    }
-    return 0;
-}
-"""
+    return program

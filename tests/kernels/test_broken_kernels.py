@@ -217,7 +217,7 @@ BROKEN: dict[str, tuple[str, Make, str, str, str]] = {
     "a walk forgets a dimension": (
         "ek_strided_copy_s8",
         movement.transpose,
-        "row * params->stride_4",
+        "row * params->stride[4]",
         "row * run",
         "",
     ),

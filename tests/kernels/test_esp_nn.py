@@ -89,14 +89,6 @@ def test_esp_nn_equals_the_reference_within_the_stated_tolerance(
     assert differing <= share
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_the_kernels_pass_on_what_they_get(kind: str, stand_in: runner.Variant, tmp_path: Path) -> None:
-    found = differences(kind, 50, stand_in, tmp_path)
-    # Our softmax is by floating point, and FULLY_CONNECTED rounds twice.
-    assert found.max() <= (1 if kind in ("SOFTMAX", "FULLY_CONNECTED") else 0)
-    assert np.count_nonzero(found) <= 0.02 * found.size
-
-
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_the_kernels_compile_cleanly(compiler: str, tmp_path: Path) -> None:
     include = [f"-I{runner.RUNTIME / 'include'}", f"-I{esp_nn.DECLARATIONS}"]
@@ -293,11 +285,9 @@ def test_a_kernel_of_the_same_name_replaces_the_portable_one(
     graph = tflite.parse(small_models.classifier())
     steps = tuple(replace(step, overlaps=(0,) * len(step.inputs)) for step in ops.lower(graph))
     for old, new in zip(steps, kernels.adapt(graph, steps, ("fast", PORTABLE)), strict=True):
-        assert new == (replace(old, overlaps=()) if old.kernel == "ek_add_s8" else old)
-    adds = {number for number, step in enumerate(steps) if step.kernel == "ek_add_s8"}
-    assert adds
-    assert kernels.optimised(steps, ("fast", PORTABLE)) == adds
-    assert kernels.optimised(steps, (PORTABLE, "fast")) == set()
+        assert new == (replace(old, folder="fast") if old.kernel == "ek_add_s8" else old)
+    assert any(step.kernel == "ek_add_s8" for step in steps)
+    assert kernels.adapt(graph, steps, (PORTABLE, "fast")) == steps
 
 
 def convolution(
@@ -417,11 +407,12 @@ def test_scratch_is_what_esp_nn_asks_for(tmp_path: Path) -> None:
         if step.folder != "esp_nn":
             continue
         p = {name: value for name, value in step.params.items() if isinstance(value, int)}
+        assert step.geometry is not None
         height, width = p["input_height"], p["input_width"]
         ours = step.scratch_bytes - -(-4 * channels // 16) * 16
         if kind == "CONV_2D":
-            height, width = ek_conv_2d_s8.image_size(step.params)
-            if ek_conv_2d_s8.leaves_image(step.params):
+            height, width = ek_conv_2d_s8.image_size(step.geometry)
+            if step.geometry.leaves_image:
                 ours -= -(-height * width * channels // 16) * 16
                 p |= {"pad_top": 0, "pad_left": 0}
         dims = [

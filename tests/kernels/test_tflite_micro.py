@@ -3,36 +3,18 @@
 docs/reference/operators.md says the same in words.
 """
 
-import zlib
-from collections.abc import Callable
 from typing import Any
 
 import documents
 import numpy as np
 import pytest
-from kernels import runner, unary
-from kernels.test_reference import CASES, SPLITS
-from kernels.test_unary import CASES as UNARY
-
-from edgekit.graph import tflite
-
-Make = Callable[[np.random.Generator], bytes]
+from kernels import runner
+from kernels.cases import KINDS, case, rng_of
 
 COUNT = 25
 ARENA_BYTES = 4 << 20
 DIFFERS = {"FULLY_CONNECTED", "LOGISTIC", "MUL", "RELU6", "TANH"}
 LACKS = {"GELU", "RELU_0_TO_1", "RELU_N1_TO_1"}
-KINDS: dict[str, Make] = {**{kind: make for kind, (_, make) in CASES.items()}, **SPLITS, **UNARY}
-
-
-def case(kind: str, make: Make, rng: np.random.Generator) -> runner.Case:
-    model = make(rng)
-    if kind not in UNARY:
-        return runner.case(model, rng)
-    graph = tflite.parse(model)
-    quantization = graph.tensor(graph.inputs[0]).quantization
-    assert quantization is not None
-    return runner.Case(model, [[unary.every_input(quantization.zero_point if kind == "RSQRT" else None)]], "")
 
 
 def micro(item: runner.Case) -> np.ndarray[Any, Any] | None:
@@ -54,10 +36,10 @@ def micro(item: runner.Case) -> np.ndarray[Any, Any] | None:
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - DIFFERS - LACKS))
 def test_the_two_references_agree(kind: str) -> None:
-    rng = np.random.default_rng(zlib.crc32(kind.encode()))
+    rng = rng_of(kind)
     compared = 0
     for _ in range(COUNT):
-        item = case(kind, KINDS[kind], rng)
+        item = case(kind, rng)
         found = micro(item)
         if found is None:
             assert kind == "STRIDED_SLICE"  # of five dimensions
@@ -74,7 +56,7 @@ def test_what_tflite_micro_lacks(kind: str) -> None:
 
 def test_relu6_of_tflite_micro_does_not_rescale() -> None:
     rng = np.random.default_rng(1)
-    items = [case("RELU6", unary.relu6, rng) for _ in range(COUNT)]
+    items = [case("RELU6", rng) for _ in range(COUNT)]
     found = [micro(item) for item in items]
     differ = [
         not np.array_equal(a, runner.reference(b)) for a, b in zip(found, items, strict=True) if a is not None

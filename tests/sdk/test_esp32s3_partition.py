@@ -13,7 +13,7 @@ from link_simulator.device import compiler
 from edgekit import board as boards
 from edgekit import contract, pipeline, process, resources
 from edgekit.codegen import tflm
-from edgekit.codegen.tflm import TflmModel
+from edgekit.codegen.generator import GeneratedModel
 from edgekit.errors import DoesNotFitError, ProjectError
 from edgekit.firmware import build, manifest, mlperf_tiny, partitions
 from edgekit.firmware import esp32s3 as facts_of
@@ -23,7 +23,7 @@ UNIT = 0x10000
 TEMPLATES = resources.firmware_templates()
 
 
-def generated(stored: bool = True) -> TflmModel:
+def generated(stored: bool = True) -> GeneratedModel:
     data = tflm_models.convolutional()
     graph = tflite.parse(data)
     board = boards.choose(boards.load("xiao_esp32s3"), runtime="tflm")

@@ -49,7 +49,9 @@ def test_every_source_compiles_for_xtensa(name: str, camera: bool, stored: bool,
     for path in (name for name in made.files if name.endswith(".cc")):
         out = str(tmp_path / "model.o")
         process.run([*command, *(f"-I{folder}" for folder in include), "-c", str(tmp_path / path), "-o", out])
-    assert re.findall(r'"\.\./([^"]+\.cc)"', made.files["main/CMakeLists.txt"].decode()) == ["model/model.cc"]
+    assert re.findall(r'"\.\./([^"]+\.cc)"', made.files["main/CMakeLists.txt"].decode()) == [
+        "model/ek_tflm.cc"
+    ]
     components = made.files["main/idf_component.yml"].decode()
     assert "espressif/esp-tflite-micro:" in components
     assert "espressif/esp-nn:" in components

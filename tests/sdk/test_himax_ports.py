@@ -98,7 +98,7 @@ def render(name: str, runtime: board.Runtime) -> str:
     target = board.load("grove_vision_ai_v2")
     target = replace(target, build=replace(target.build, runtime=runtime))
     template = resources.firmware_templates() / "himax_we2" / name
-    sources = ["main.c", "model/model.cc", "model/model_data.c", "runtime/src/ref/ek_x.c"]
+    sources = ["main.c", "model/ek_tflm.cc", "model/model_data.c", "runtime/src/ref/ek_x.c"]
     return jinja2.Template(template.read_text(), undefined=jinja2.StrictUndefined).render(
         board=target, version="0", sources=sources, include_folders=(".", "app", "model"), defines=()
     )

@@ -10,7 +10,7 @@ import tflm_models
 
 from edgekit import board, contract, resources
 from edgekit.codegen import tflm
-from edgekit.codegen.tflm import TflmModel
+from edgekit.codegen.generator import GeneratedModel
 from edgekit.graph import tflite
 
 SDK = Path(__file__).parents[1] / "sdk" / "tflm"
@@ -19,7 +19,7 @@ FLAGS = ("-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wundef", "-fno-rtti", "-fn
 BYTES = 16 * 16 * 3
 
 
-def generated(data: bytes, board_id: str = "xiao_esp32s3") -> TflmModel:
+def generated(data: bytes, board_id: str = "xiao_esp32s3") -> GeneratedModel:
     graph = tflite.parse(data)
     target = board.choose(board.load(board_id), runtime="tflm")
     return tflm.generate(data, graph, contract.of(graph), target)
@@ -36,7 +36,7 @@ def compile_code(command: list[str]) -> None:
     assert done.returncode == 0, done.stderr[:3000]
 
 
-def write(made: TflmModel, folder: Path) -> None:
+def write(made: GeneratedModel, folder: Path) -> None:
     for name, content in made.files.items():
         (folder / name).write_bytes(content)
 
@@ -52,7 +52,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *("-c", "-o", str(folder / "data.o"), str(folder / "model_data.c")),
         ]
     )
-    sources = [str(folder / "model.cc"), str(SDK / "peer.cc"), str(folder / "data.o")]
+    sources = [str(folder / "ek_tflm.cc"), str(SDK / "peer.cc"), str(folder / "data.o")]
     sanitise = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     out = folder / "peer"
     compile_code(
@@ -119,7 +119,7 @@ def test_generated_code_compiles_without_warnings(
     write(generated(tflm_models.convolutional(middle="L2_NORMALIZATION"), board_id), tmp_path)
     bare = [f"-I{SDK / 'freestanding'}", "-mcpu=cortex-m55", "-mthumb"] if target.startswith("arm") else []
     flags = [f"-std={standard}", *FLAGS, *bare, *INCLUDES, f"-I{tmp_path}"]
-    compile_code([program(target), *flags, "-c", "-o", str(tmp_path / "o"), str(tmp_path / "model.cc")])
+    compile_code([program(target), *flags, "-c", "-o", str(tmp_path / "o"), str(tmp_path / "ek_tflm.cc")])
 
 
 def test_the_data_is_the_model_and_aligned(tmp_path: Path) -> None:
@@ -142,19 +142,18 @@ def test_the_data_is_the_model_and_aligned(tmp_path: Path) -> None:
 
 def test_the_resolver_lists_exactly_the_models_operators() -> None:
     made = generated(tflm_models.convolutional(middle="L2_NORMALIZATION"))
-    source = made.files["model.cc"].decode()
-    assert "MicroMutableOpResolver<5>" in source
-    assert made.methods == (
-        *("AddAveragePool2D", "AddConv2D", "AddFullyConnected", "AddL2Normalization", "AddReshape"),
-    )
+    source = made.files["model_operators.h"].decode()
+    assert "#define EK_MODEL_METHODS 5\n" in source
+    methods = ["AddAveragePool2D", "AddConv2D", "AddFullyConnected", "AddL2Normalization", "AddReshape"]
+    assert made.report["resolver"] == methods
     assert source.count("resolver->Add") == 5
 
 
 def test_an_operator_that_comes_twice_is_listed_once() -> None:
     made = generated(small_models.classifier())
-    assert made.operators == 7
-    assert len(made.methods) == 6
-    assert made.files["model.cc"].count(b"AddConv2D()") == 1
+    assert made.report["operators"] == 7
+    assert len(made.report["resolver"]) == 6
+    assert made.files["model_operators.h"].count(b"AddConv2D()") == 1
 
 
 def test_equal_models_give_equal_files() -> None:

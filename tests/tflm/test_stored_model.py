@@ -17,7 +17,7 @@ import tflm_models
 
 from edgekit import board, contract, process, resources
 from edgekit.codegen import tflm, tflm_stored
-from edgekit.codegen.tflm import TflmModel
+from edgekit.codegen.generator import GeneratedModel
 from edgekit.contract import Contract
 from edgekit.device import model_failure
 from edgekit.graph import tflite
@@ -32,7 +32,7 @@ SIZE_AT, ARENA_AT, DIGEST_AT, FIT_AT = 8, 12, 16, 48
 Run = Callable[[bytes | None], list[str]]
 
 
-def generated(data: bytes, agree: Callable[[Contract], Contract] = lambda found: found) -> TflmModel:
+def generated(data: bytes, agree: Callable[[Contract], Contract] = lambda found: found) -> GeneratedModel:
     graph = tflite.parse(data)
     target = board.choose(board.load("xiao_esp32s3"), runtime="tflm")
     return tflm.generate(data, graph, agree(contract.of(graph)), target, stored=True)
@@ -58,12 +58,12 @@ def retrained(data: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def made() -> TflmModel:
+def made() -> GeneratedModel:
     return generated(tflm_models.convolutional())
 
 
 @pytest.fixture(scope="module")
-def program(made: TflmModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program(made: GeneratedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a program of the firmware's model, the scripted interpreter and a partition from a file."""
     folder = tmp_path_factory.mktemp("stored")
     for name, content in made.files.items():
@@ -73,7 +73,7 @@ def program(made: TflmModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source in (folder / "model_data.c", *STORED.glob("*.c"), SDK / "partition.c"):
         objects.append(str(folder / f"{source.stem}.o"))
         process.run(["gcc", "-std=c11", *FLAGS, *SANITISE, *includes, "-c", str(source), "-o", objects[-1]])
-    sources = [str(folder / "model.cc"), str(SDK / "peer.cc")]
+    sources = [str(folder / "ek_tflm.cc"), str(SDK / "peer.cc")]
     process.run(
         ["g++", "-std=c++17", *FLAGS, *SANITISE, *includes, *sources, *objects, "-o", str(folder / "peer")]
     )
@@ -106,7 +106,7 @@ def failure(said: list[str]) -> int:
     return reasons[0]
 
 
-def test_the_model_of_the_partition_runs_and_says_who_it_is(run: Run, made: TflmModel) -> None:
+def test_the_model_of_the_partition_runs_and_says_who_it_is(run: Run, made: GeneratedModel) -> None:
     packed = made.files["model.bin"]
     for content in (packed, packed + b"\xff" * 5000):
         said = run(content)
@@ -115,7 +115,7 @@ def test_the_model_of_the_partition_runs_and_says_who_it_is(run: Run, made: Tflm
         assert bytes.fromhex(said[3])[4:] == b"TFL3"
 
 
-def test_the_firmware_itself_does_not_hold_the_model(made: TflmModel) -> None:
+def test_the_firmware_itself_does_not_hold_the_model(made: GeneratedModel) -> None:
     assert "ek_model_data" not in "".join(made.files[name].decode() for name in ("model.h", "model_data.c"))
     assert len(made.files["model_data.c"]) < 1000
     assert made.stored_bytes == len(made.files["model.bin"]) == tflm_stored.HEADER_BYTES + made.weight_bytes
@@ -123,7 +123,7 @@ def test_the_firmware_itself_does_not_hold_the_model(made: TflmModel) -> None:
     assert tflm_stored.HEADER_BYTES % 16 == 0
 
 
-def test_a_retrained_model_needs_no_other_firmware(run: Run, made: TflmModel) -> None:
+def test_a_retrained_model_needs_no_other_firmware(run: Run, made: GeneratedModel) -> None:
     other = generated(retrained(tflm_models.convolutional()))
     assert other.model_digest != made.model_digest
     same = {name: content for name, content in made.files.items() if name != "model.bin"}
@@ -133,7 +133,7 @@ def test_a_retrained_model_needs_no_other_firmware(run: Run, made: TflmModel) ->
     assert said[2] == other.model_digest + other.contract_digest
 
 
-def test_what_is_not_a_whole_model_is_not_looked_at(run: Run, made: TflmModel) -> None:
+def test_what_is_not_a_whole_model_is_not_looked_at(run: Run, made: GeneratedModel) -> None:
     packed = made.files["model.bin"]
     size = len(packed) - tflm_stored.HEADER_BYTES
     wrong = [
@@ -158,14 +158,14 @@ def test_what_is_not_a_whole_model_is_not_looked_at(run: Run, made: TflmModel) -
         assert said[3] == ""
 
 
-def test_no_byte_can_change_unnoticed(run: Run, made: TflmModel) -> None:
+def test_no_byte_can_change_unnoticed(run: Run, made: GeneratedModel) -> None:
     packed = made.files["model.bin"]
     for at in (*range(0, 144, 12), 144, 160, len(packed) // 2, len(packed) - 1):
         damaged = packed[:at] + bytes([packed[at] ^ 0x10]) + packed[at + 1 :]
         assert failure(run(damaged)) == NOTHING, at
 
 
-def test_a_model_for_other_firmware_is_refused_but_named(run: Run, made: TflmModel) -> None:
+def test_a_model_for_other_firmware_is_refused_but_named(run: Run, made: GeneratedModel) -> None:
     for data in (tflm_models.convolutional(middle="L2_NORMALIZATION"), small_models.classifier()):
         other = generated(data)
         said = run(other.files["model.bin"])
@@ -177,13 +177,13 @@ def test_a_model_for_other_firmware_is_refused_but_named(run: Run, made: TflmMod
     assert failure(run(narrower.files["model.bin"])) == 0
 
 
-def test_a_model_that_needs_more_memory_is_refused(run: Run, made: TflmModel) -> None:
+def test_a_model_that_needs_more_memory_is_refused(run: Run, made: GeneratedModel) -> None:
     packed = made.files["model.bin"]
     assert failure(run(sealed(with_number(packed, ARENA_AT, made.arena_bytes + 1)))) == ARENA
     assert run(sealed(with_number(packed, ARENA_AT, made.arena_bytes - 1)))[0] == "1 0 0 0 7 8 9 10"
 
 
-def test_what_the_firmware_is_made_of_decides_what_fits(made: TflmModel) -> None:
+def test_what_the_firmware_is_made_of_decides_what_fits(made: GeneratedModel) -> None:
     agreed = made.contract
     shape = agreed.input_shape
     kept = ("lib 1.0", ("AddConv2D", "AddMean"), 2, agreed, b"table")

@@ -9,7 +9,7 @@ import tflm_models
 
 from edgekit import board, contract, pipeline
 from edgekit.board import Board
-from edgekit.codegen import budget, tflm, vela
+from edgekit.codegen import tflm, vela
 from edgekit.errors import DoesNotFitError, ProjectError, UnsupportedOpError
 from edgekit.graph import tflite
 from edgekit.graph.digest import model_digest
@@ -56,10 +56,11 @@ def test_the_digest_stays_the_source_models() -> None:
     data = tflm_models.convolutional()
     graph = tflite.parse(data)
     made = tflm.generate(data, graph, contract.of(graph), GROVE)
-    assert made.npu is not None
-    assert made.model_digest == model_digest(graph) != model_digest(made.npu.graph)
-    assert made.weight_bytes == len(made.npu.data) != len(data)
-    assert made.methods == ("AddEthosU",)
+    npu = compiled(data)
+    assert made.report["npu"] == npu.to_dict()
+    assert made.model_digest == model_digest(graph) != model_digest(npu.graph)
+    assert made.weight_bytes == len(npu.data) != len(data)
+    assert made.report["resolver"] == ["AddEthosU"]
 
 
 def test_an_already_compiled_model_is_refused() -> None:
@@ -91,7 +92,7 @@ def test_a_model_larger_than_the_boards_flash_is_refused(tmp_path: Path) -> None
     path = tmp_path / "model.tflite"
     path.write_bytes(tflm_models.convolutional())
     model = pipeline.load_model(path)
-    small = replace(GROVE, memory=replace(GROVE.memory, flash_bytes=budget.TFLM_FLASH_BYTES))
+    small = replace(GROVE, memory=replace(GROVE.memory, flash_bytes=tflm.FLASH_BYTES))
     with pytest.raises(DoesNotFitError, match=r"bytes of flash .*interpreter 49,152"):
         pipeline.generate_model(model, small)
 

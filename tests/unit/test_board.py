@@ -1,5 +1,6 @@
 """Board files are data: what is wrong in one is named, with the file, the key and what is allowed."""
 
+import os
 import re
 from pathlib import Path
 
@@ -134,6 +135,18 @@ WRONG = {
     "size as bool": ("ram_bytes = 67108864", "ram_bytes = true", "memory.ram_bytes is 'True'", ""),
     "template": ('template = "host"', 'template = "ghost"', "one of arc_em9d, arduino, arm_mps, ", ""),
     "template is a path": ('template = "host"', 'template = "../host"', "build.template is '../host'", ""),
+    "template is a part of families": (
+        'template = "host"',
+        'template = "bare_metal"',
+        "it must be one of arc_em9d",
+        "",
+    ),
+    "no regions for the linker script": (
+        'template = "host"',
+        'template = "riscv_virt"\nshared = ["bare_metal"]',
+        "memory.region is missing; it must be regions for bare_metal's linker script",
+        "",
+    ),
     "template is the runtime": ('template = "host"', 'template = "runtime"', "build.template", ""),
     "kernels": ('kernels = ["ref"]', 'kernels = ["mve"]', "different names out of ", ""),
     "no kernels": ('kernels = ["ref"]', "kernels = []", "at least 1", ""),
@@ -165,6 +178,36 @@ WRONG = {
         "/bin/sh",
         "",
     ),
+    "qemu without a list": (
+        'kind = "process"',
+        'kind = "qemu"\nmachine = "m"\nprogram = "qemu-system-evil"',
+        "emulator.program holds 'qemu-system-evil'",
+        "--trust-board",
+    ),
+    "qemu's machine with options": (
+        'kind = "process"',
+        'kind = "qemu"\nmachine = "virt,dumpdtb=x"\nprogram = "qemu-system-arm"',
+        "emulator.machine holds 'virt,dumpdtb=x'",
+        "--trust-board",
+    ),
+    "qemu's cpu with options": (
+        'kind = "process"',
+        'kind = "qemu"\nmachine = "virt"\ncpu = "rv32,x=on"\nprogram = "qemu-system-riscv32"',
+        "emulator.cpu holds 'rv32,x=on'",
+        "--trust-board",
+    ),
+    "qemu's plugin": (
+        'kind = "process"',
+        'kind = "qemu"\nmachine = "m"\nprogram = "qemu-system-arm"\narguments = ["-plugin", "/tmp/x.so"]',
+        "emulator.arguments holds '-plugin /tmp/x.so'",
+        "--trust-board",
+    ),
+    "qemu's firmware": (
+        'kind = "process"',
+        'kind = "qemu"\nmachine = "m"\nprogram = "qemu-system-arm"\narguments = ["-bios", "/tmp/x"]',
+        "emulator.arguments holds '-bios /tmp/x'",
+        "--trust-board",
+    ),
     "qemu's arguments": (
         'kind = "process"',
         'kind = "qemu"\nmachine = "m"\nprogram = "qemu-system-arm"\narguments = ["-append x"]',
@@ -176,9 +219,49 @@ WRONG = {
     "no compiler": ('["cc", "gcc", "clang", "ziglang"]', "[]", "at least 1", ""),
     "flag with a shell": ('["-O3"]', '["-O3 $(touch x)"]', "build.cflags", ""),
     "flag that runs a program": ('["-O3"]', '["-wrapper", "touch,x"]', "build.cflags", ""),
-    "flag that loads a plugin": ('["-O3"]', '["-fplugin=/tmp/x.so"]', "none that runs another program", ""),
+    "flag that loads a plugin": (
+        '["-O3"]',
+        '["-fplugin=/tmp/x.so"]',
+        "build.cflags holds '-fplugin=/tmp/x.so', which is not allowed",
+        "--trust-board",
+    ),
     "flag that reads flags": ('["-O3"]', '["@/tmp/flags"]', "build.cflags", ""),
     "specs by a path": ('["-O3"]', '["--specs=/tmp/x.specs"]', "build.cflags", ""),
+    "two compilers, one unknown": ('"gcc"', '"touch"', "build.compilers holds 'touch'", "--trust-board"),
+    "linker's plugin": (
+        "ldflags = []",
+        'ldflags = ["-O2", "--for-linker=-plugin=/x/e.so"]',
+        "build.ldflags holds '--for-linker=-plugin=/x/e.so'",
+        "--trust-board",
+    ),
+    "a decimal of thousands of digits": (
+        "baud = 921600",
+        f"baud = {'9' * 5000}",
+        "holds an integer of thousands of digits",
+        "",
+    ),
+    "a hexadecimal of thousands of digits": (
+        "baud = 921600",
+        f"baud = 0x{'f' * 5000}",
+        "serial.baud is an integer of more than 64 bits",
+        "",
+    ),
+    "a schema of thousands of digits": (
+        "schema = 1",
+        f"schema = 0x{'f' * 5000}",
+        "schema is an integer of more than 64 bits",
+        "",
+    ),
+    "no number": ("frame_buffers = 2", "frame_buffers = nan", "frame_buffers is 'nan'", ""),
+    "a name that turns the direction of writing": (
+        'name = "This computer"',
+        'name = "a\\u202eb"',
+        r"name is 'a\u202eb'; it must be one line of text",
+        "",
+    ),
+    "a long name": ('"This computer"', f'"{"a" * 201}"', "of at most 200 characters", ""),
+    "a key of control characters": ("baud =", '"\\u001b[2J" = 1\nbaud =', r"'serial.\x1b[2J'", ""),
+    "a long key": ("baud =", f"{'k' * 100000} = 1\nbaud =", "unknown key 'serial.kkk", ""),
     "flag with a newline": ('["-O3"]', '["-O3\\nall:"]', "build.cflags", ""),
     "name with a newline": ('name = "This computer"', 'name = "a\\nb"', "one line of text", ""),
     "section is a value": ('[ticks]\nunit = "microseconds"\nexact = false', "", "ticks is missing", ""),
@@ -196,6 +279,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, case: str) -> None:
     assert message in caught.value.message
     assert str(path) in caught.value.message
     assert hint in caught.value.hint
+    assert len(caught.value.message) < 1500
 
 
 @pytest.mark.parametrize(
@@ -225,6 +309,38 @@ def test_text_that_is_no_board(tmp_path: Path, text: str) -> None:
         board.load(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a." * 200_000 + "a = 1", "a key of more than 16 parts"),
+        ("'a' . \"b\" . " * 50_000 + "c = 1", "a key of more than 16 parts"),
+        ("\n".join(f"[[{'a.' * 15}a]]" for _ in range(9)), "nested deeper than 16"),
+        ("a = " + "{a = " * 20 + "1" + "}" * 20, "nested deeper than 16"),
+        ("a = " + "{a = " * 20_000, "nested too deeply"),
+        ("#" * ((1 << 20) + 1), "larger than 1,048,576 bytes"),
+        ("a = 1\n" + "\n" * (1 << 20), "larger than 1,048,576 bytes"),
+    ],
+)
+@pytest.mark.timeout(30)
+def test_what_would_take_for_ever_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ProjectError, match=message):
+        board.load(write(tmp_path, text))
+
+
+@pytest.mark.timeout(30)
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "endless.toml").symlink_to("/dev/zero")
+    (tmp_path / "loop.toml").symlink_to(tmp_path / "loop.toml")
+    for name, message in (
+        ("pipe", "not a regular file"),
+        ("endless", "not a regular file"),
+        ("loop", "symbolic"),
+    ):
+        with pytest.raises(ProjectError, match=f"cannot read the board file '.*{name}.toml': .*{message}"):
+            board.load(tmp_path / f"{name}.toml")
+
+
 def test_a_file_cut_anywhere_is_an_error_or_a_board(tmp_path: Path) -> None:
     for length in range(0, len(HOST), 7):
         path = write(tmp_path, HOST[:length])
@@ -244,6 +360,75 @@ def test_a_variant_is_laid_over_its_board(tmp_path: Path, monkeypatch: pytest.Mo
     assert big.memory.regions == plain.memory.regions
     with pytest.raises(ProjectError, match="no board 'kit_small'"):
         board.load("kit_small")
+
+
+def boards_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_BOARDS", str(folder))
+
+
+def test_a_folder_of_boards_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "Odd Name.toml").touch()
+    file.touch()
+    for place, message in (
+        (tmp_path / "etc", "holds no board file"),
+        (file, "which is not a folder"),
+        (tmp_path / "gone", "which is not a folder"),
+        (file / "below", "which is not a folder"),
+        ("a" * 5000, "which is not a folder"),
+    ):
+        monkeypatch.setenv("EDGEKIT_BOARDS", str(place))
+        for call in (board.list_ids, lambda: board.load("host")):
+            with pytest.raises(ProjectError, match=message):
+                call()
+        # A file that is named is found, or is not, all the same.
+        assert board.load(write(tmp_path, HOST)).id == "mine"
+        with pytest.raises(ProjectError, match="there is no board file"):
+            board.load(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_of_boards_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boards_at(tmp_path, monkeypatch)
+    tmp_path.chmod(0o000)
+    try:
+        with pytest.raises(ProjectError, match=r"cannot read the folder of boards .*Permission denied"):
+            board.list_ids()
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_of_thousands_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boards_at(tmp_path, monkeypatch)
+    for number in range(2000):
+        (tmp_path / f"f{number}.txt").touch()
+    write(tmp_path, HOST, "kit.toml")
+    assert board.list_ids() == ("kit",)
+    for number in range(256):
+        (tmp_path / f"f{number}.toml").touch()
+    with pytest.raises(ProjectError, match=r"holds 257 \.toml files, more than 256"):
+        board.load("kit")
+
+
+def test_a_broken_neighbour_does_not_hide_a_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boards_at(tmp_path, monkeypatch)
+    write(tmp_path, ESP32_LIKE + '\n[variant.big]\nname = "Big"\n', "kit.toml")
+    write(tmp_path, "[[[", "broken.toml")
+    (tmp_path / "dangling.toml").symlink_to("nowhere")
+    assert board.load("kit").id == "kit"
+    assert board.load("kit_big").name == "Big"
+    with pytest.raises(ProjectError, match="there is no board 'kat'"):
+        board.load("kat")
+    with pytest.raises(ProjectError, match=r"broken\.toml' is not valid TOML|no board file .*dangling\.toml"):
+        board.list_ids()
+
+
+def test_variants_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boards_at(tmp_path, monkeypatch)
+    write(tmp_path, HOST + "".join(f"\n[variant.v{number}]" for number in range(65)), "kit.toml")
+    with pytest.raises(ProjectError, match="has 65 variants, more than 64"):
+        board.list_ids()
 
 
 def test_a_board_is_used_with_another_of_its_runtimes() -> None:

@@ -1,6 +1,7 @@
 """A firmware project: what is in it, that it is the same every time, and how it reaches a folder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from tflite_builder import Value, build
 
 from edgekit import board, contract, resources
 from edgekit.codegen.generator import GeneratedModel, generate
-from edgekit.errors import OutputError, ProjectError
+from edgekit.errors import OutputError, ProjectError, ToolError
 from edgekit.firmware import manifest, project
 from edgekit.graph import tflite
+from edgekit.ops.step import PORTABLE
 
 HOST = board.load("host")
 
@@ -33,7 +35,7 @@ def classifier(inputs: int, seed: int = 1) -> GeneratedModel:
     return generate(graph, contract.of(graph))
 
 
-def pooling() -> GeneratedModel:
+def pooling(folders: Sequence[str] = (PORTABLE,)) -> GeneratedModel:
     """Return the C of a model that calls another kernel."""
     data = build(
         "MAX_POOL_2D",
@@ -42,7 +44,7 @@ def pooling() -> GeneratedModel:
         options={"padding": "VALID", "stride_w": 2, "stride_h": 2, "filter_width": 2, "filter_height": 2},
     )
     graph = tflite.parse(data)
-    return generate(graph, contract.of(graph))
+    return generate(graph, contract.of(graph), folders=folders)
 
 
 def listing(folder: Path) -> dict[str, bytes]:
@@ -124,7 +126,7 @@ def test_a_preferred_kernel_folder_wins_where_it_has_the_kernel(
     (fast / "fast.h").write_text("/* shared by the fast ones */\n")
     monkeypatch.setenv("EDGEKIT_TEMPLATES", str(templates))
     quick = replace(HOST, build=replace(HOST.build, kernels=("fast", "ref")))
-    made = project.assemble(pooling(), quick)
+    made = project.assemble(pooling(quick.build.kernels), quick)
     assert made.kernels == {"ek_max_pool_2d_s8": "fast"}
     assert made.files["runtime/src/fast/ek_max_pool_2d_s8.c"] == b"/* fast */\n"
     assert "runtime/src/fast" in project.include_folders(made.files)
@@ -217,7 +219,7 @@ def test_a_manifest_cannot_name_files_outside(tmp_path: Path, name: str) -> None
     assert (tmp_path / "victim").read_text() == "stays"
 
 
-def test_a_stale_file_behind_a_link_is_left_alone(tmp_path: Path) -> None:
+def test_nothing_is_written_or_removed_behind_a_link(tmp_path: Path) -> None:
     out, outside = tmp_path / "out", tmp_path / "outside"
     project.write(project.assemble(classifier(8), HOST), out)
     outside.mkdir()
@@ -225,8 +227,10 @@ def test_a_stale_file_behind_a_link_is_left_alone(tmp_path: Path) -> None:
     for path in sorted((out / "runtime" / "src").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     (out / "runtime" / "src" / "ref").symlink_to(outside)
-    project.write(project.assemble(pooling(), HOST), out)
-    assert (outside / "ek_fully_connected_s8.c").read_text() == "mine"
+    for made in (pooling(), classifier(8)):
+        with pytest.raises(ToolError, match="is a link that leads out of the project"):
+            project.write(project.assemble(made, HOST), out)
+    assert [path.read_text() for path in outside.iterdir()] == ["mine"]
 
 
 def test_an_interrupted_write_never_looks_complete_and_can_be_repeated(

@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"errors", "percentiles"},
+    {"install", "percentiles", "untrusted"},
+    {"errors"},
     {"resources", "process", "files", "toml_table", "json_object"},
     {"graph"},
     {"contract"},
@@ -24,7 +25,6 @@ LAYERS = (
 # Results that one stage hands to another: the only imports inside the stages' layer.
 RESULT_TYPES = {
     ("firmware", "edgekit.codegen.generator"): {"GeneratedModel"},
-    ("firmware", "edgekit.codegen.tflm"): {"TflmModel"},
     ("flash", "edgekit.firmware.image"): {"FirmwareImage", "FlashSettings", "Part"},
     # A bootloader that talks over the serial port is talked to over the transports that devices have.
     ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},

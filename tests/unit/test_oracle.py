@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from small_models import classifier
 
+from edgekit import install
 from edgekit.errors import ModelError, UsageError
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle, oracle_version
@@ -80,4 +81,4 @@ except MissingExtraError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'ai-edge-litert'" in done.stdout
-    assert 'pip install "edgekit[prove]"' in done.stdout
+    assert install.command("prove") in done.stdout

@@ -39,5 +39,9 @@ def test_a_folder_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("EDGEKIT_BOARDS", "/nowhere")
     with pytest.raises(ProjectError, match="EDGEKIT_BOARDS names '/nowhere'"):
         resources.boards()
+    monkeypatch.setenv("EDGEKIT_TEMPLATES", "/etc")
+    with pytest.raises(ProjectError, match="EDGEKIT_TEMPLATES names '/etc', which has no folder 'runtime'"):
+        resources.firmware_templates()
+    monkeypatch.delenv("EDGEKIT_TEMPLATES")
     assert (resources.examples() / "digits").is_dir()
     assert (resources.firmware_templates() / "runtime").is_dir()

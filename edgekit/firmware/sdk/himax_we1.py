@@ -10,6 +10,7 @@ from edgekit.errors import OutputError, ProjectError
 from edgekit.firmware.image import FirmwareImage
 from edgekit.firmware.manifest import Manifest
 from edgekit.firmware.sdk import _tree
+from edgekit.untrusted import quoted
 
 URL = "https://github.com/Seeed-Studio/sscma-example-vision-ai.git"
 BOARDS = ("grove_vision_ai", "sensecap_vision_ai")
@@ -43,7 +44,7 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     """See `edgekit.firmware.sdk.build`."""
     hw = board.build.facts.get("hw")
     if hw not in BOARDS:
-        raise ProjectError(f"'{board.path}': build.facts.hw is {hw!r}", f"one of {', '.join(BOARDS)}")
+        raise ProjectError(f"'{board.path}': build.facts.hw is {quoted(hw)}", f"one of {', '.join(BOARDS)}")
     root = _tree.check(sdk, "Himax's WE1 SDK", URL, _MARKERS)
     _tree.check_programs(root / _TOOLS, _PROGRAMS, f"clone {URL} anew: they are files of it")
     compiler = _tree.compiler_version(_COMPILER, _HOW_TO_GET_COMPILER)

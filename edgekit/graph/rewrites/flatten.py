@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from edgekit.graph.ir import DType, Graph, Op, Tensor
-from edgekit.graph.rewrites import covered, is_sound, readers, with_options
 
 _MAX_WEIGHTS = 1 << 26
 """Of all weights that are reordered: tensors that share a buffer of the file would not share copies of it."""
@@ -16,7 +15,7 @@ _MAX_WEIGHTS = 1 << 26
 
 def rewrite(graph: Graph) -> Graph:
     """Return the graph without those TRANSPOSEs, and with the columns of the weights in another order."""
-    reading = readers(graph)
+    reading = graph.readers()
     makers = {op.outputs[0]: op for op in graph.ops if len(op.outputs) == 1}
     tensors = list(graph.tensors)
     changed: dict[int, Op] = {}
@@ -36,7 +35,8 @@ def rewrite(graph: Graph) -> Graph:
         tensors[weights.index] = weights
         dropped |= {moved.index, flat.index}
         changed[dense.index] = replace(
-            with_options(dense, (*covered(moved), *covered(flat))),
+            dense,
+            folded=(*moved.covers, *flat.covers, *dense.folded),
             inputs=(moved.inputs[0], *dense.inputs[1:]),
         )
     ops = (changed.get(op.index, op) for op in graph.ops if op.index not in dropped)
@@ -44,7 +44,7 @@ def rewrite(graph: Graph) -> Graph:
 
 
 def _is_chain(graph: Graph, reading: dict[int, list[Op]], moved: Op, flat: Op) -> bool:
-    if moved.kind != "TRANSPOSE" or flat.kind != "RESHAPE" or not is_sound(graph, moved, 2):
+    if moved.kind != "TRANSPOSE" or flat.kind != "RESHAPE" or not graph.is_sound(moved, 2):
         return False
     if len(flat.outputs) != 1 or not 0 <= flat.outputs[0] < len(graph.tensors):
         return False

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 from edgekit.graph.ir import DType, Graph, Op
-from edgekit.graph.rewrites import THROUGH_FLOAT, is_sound, readers, with_options
 
 
 def rewrite(graph: Graph) -> Graph:
     """Return the graph without those pairs, and without QUANTIZE between equal scales."""
-    reading = readers(graph)
+    reading = graph.readers()
     ops: list[Op] = []
     renamed: dict[int, int] = {}
     dropped: dict[int, Op] = {}
@@ -19,7 +18,8 @@ def rewrite(graph: Graph) -> Graph:
             continue
         before = dropped.get(op.inputs[0]) if op.inputs else None
         if before is not None:
-            op = replace(with_options(op, (before.index,), **{THROUGH_FLOAT: True}), inputs=before.inputs)
+            folded = (before.index, *op.folded)
+            op = replace(op, inputs=before.inputs, folded=folded, through_float=True)
         if _is_identity(graph, op):
             renamed[op.outputs[0]] = op.inputs[0]
             continue
@@ -28,7 +28,7 @@ def rewrite(graph: Graph) -> Graph:
 
 
 def _only_quantised_again(graph: Graph, op: Op, reading: dict[int, list[Op]]) -> bool:
-    if op.kind != "DEQUANTIZE" or not is_sound(graph, op, 1) or op.outputs[0] in graph.outputs:
+    if op.kind != "DEQUANTIZE" or not graph.is_sound(op, 1) or op.outputs[0] in graph.outputs:
         return False
     found = reading.get(op.outputs[0], [])
     source = graph.tensor(op.inputs[0])
@@ -36,12 +36,12 @@ def _only_quantised_again(graph: Graph, op: Op, reading: dict[int, list[Op]]) ->
         bool(found)
         and source.dtype is DType.INT8
         and not source.is_constant
-        and all(other.kind == "QUANTIZE" and is_sound(graph, other, 1) for other in found)
+        and all(other.kind == "QUANTIZE" and graph.is_sound(other, 1) for other in found)
     )
 
 
 def _is_identity(graph: Graph, op: Op) -> bool:
-    if op.kind != "QUANTIZE" or not is_sound(graph, op, 1) or op.outputs[0] in graph.outputs:
+    if op.kind != "QUANTIZE" or not graph.is_sound(op, 1) or op.outputs[0] in graph.outputs:
         return False
     source, target = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     return (

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from edgekit.graph.ir import DType, Graph, Op
-from edgekit.graph.rewrites import EXPLICIT_PADDING, covered, readers, with_options
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _SMALLEST = -128
@@ -17,7 +16,7 @@ _SMALLEST = -128
 
 def rewrite(graph: Graph) -> Graph:
     """Return the graph without those paddings that feed one window and only pad height and width."""
-    reading = readers(graph)
+    reading = graph.readers()
     folds: dict[int, tuple[Op, tuple[int, int, int, int]]] = {}
     for op in graph.ops:
         window = reading.get(op.outputs[0], []) if len(op.outputs) == 1 else []
@@ -34,7 +33,7 @@ def rewrite(graph: Graph) -> Graph:
         if op.index in folds:
             padding, amounts = folds[op.index]
             inputs = (padding.inputs[0], *op.inputs[1:])
-            op = replace(with_options(op, covered(padding), **{EXPLICIT_PADDING: amounts}), inputs=inputs)
+            op = replace(op, inputs=inputs, padding=amounts, folded=(*padding.covers, *op.folded))
         kept.append(op)
     return replace(graph, ops=tuple(kept))
 

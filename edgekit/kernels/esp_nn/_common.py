@@ -1,46 +1,56 @@
-"""What several twins ask: sizes that ESP-NN takes, scratch for shifts, padding."""
+"""What several twins ask: sizes that ESP-NN takes, scratch for shifts, and that all is aligned."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
-from edgekit.ops.step import Constant, Param
+from edgekit.ops.geometry import Geometry
+from edgekit.ops.step import Constant, Step
 
 LARGEST = (1 << 16) - 1
 """ESP-NN takes sizes as uint16_t."""
 _ALIGN = 16
 
 
-def number(params: Mapping[str, Param], name: str) -> int:
+def fitted(step: Step, scratch_bytes: int = 0) -> Step:
+    """Return the step with ESP-NN's claims: aligned bytes, and no output over an input."""
+    return replace(step, scratch_bytes=scratch_bytes, alignment=_ALIGN)
+
+
+def geometry_of(step: Step) -> Geometry:
+    """Return the geometry of a step that has one."""
+    assert step.geometry is not None, step.kind
+    return step.geometry
+
+
+def number(step: Step, name: str) -> int:
     """Return a parameter that is a number."""
-    value = params[name]
+    value = step.params[name]
     assert isinstance(value, int), name
     return value
 
 
-def constant(params: Mapping[str, Param], name: str) -> Constant:
+def constant(step: Step, name: str) -> Constant:
     """Return a parameter that is an array."""
-    value = params[name]
+    value = step.params[name]
     assert isinstance(value, Constant), name
     return value
 
 
-def sizes_fit(params: Mapping[str, Param]) -> bool:
-    """Return whether there is one image or row, and all sizes, strides and places fit ESP-NN's 16 bits.
+def sizes_fit(geometry: Geometry) -> bool:
+    """Return whether there is one image or row, and all sizes and strides fit ESP-NN's 16 bits.
 
     A second image would begin behind the first, and not be aligned as vector loads want.
     """
-    if number(params, "batches") != 1:
-        return False
-    sized = ("height", "width", "channels", "depth", "top", "left", "depth_multiplier")
-    return all(
-        isinstance(value, int) and value <= LARGEST for name, value in params.items() if name.endswith(sized)
-    )
+    channels = (geometry.input_channels, geometry.output_channels)
+    places = (*geometry.filter_size, *geometry.stride, *geometry.pad_before)
+    largest = max(*geometry.input_size, *geometry.output_size, *channels, *places)
+    return geometry.batches == 1 and largest <= LARGEST
 
 
-def dense_size(params: Mapping[str, Param]) -> int | None:
+def dense_size(step: Step) -> int | None:
     """Return the elements of an operator of two operands; None where one of them is repeated."""
-    outer = [number(params, f"size_{i}") for i in range(3)]
-    strides = [number(params, f"input{i}_stride_3") for i in (1, 2)]
-    return number(params, "size_3") if outer == [1, 1, 1] and strides == [1, 1] else None
+    size, first, second = (step.params[name] for name in ("size", "input1_stride", "input2_stride"))
+    assert isinstance(size, tuple) and isinstance(first, tuple) and isinstance(second, tuple)
+    return size[3] if size[:3] == (1, 1, 1) and first[3] == second[3] == 1 else None
 
 
 def aligned(size: int, multiple: int = _ALIGN) -> int:
@@ -51,18 +61,3 @@ def aligned(size: int, multiple: int = _ALIGN) -> int:
 def shifts_bytes(channels: int) -> int:
     """Return the scratch for one int32_t per channel, in front of ESP-NN's own."""
     return aligned(4 * channels)
-
-
-def padding_behind(params: Mapping[str, Param]) -> tuple[int, int]:
-    """Return how many rows and columns behind the image some output looks at; 0 or more."""
-    behind = []
-    for axis, before in (("height", "pad_top"), ("width", "pad_left")):
-        last = (number(params, f"output_{axis}") - 1) * number(params, f"stride_{axis}")
-        reach = last + number(params, f"filter_{axis}") - number(params, before)
-        behind.append(max(0, reach - number(params, f"input_{axis}")))
-    return behind[0], behind[1]
-
-
-def dilated(params: Mapping[str, Param]) -> bool:
-    """Return whether a convolution is dilated, which ESP-NN's are not."""
-    return (number(params, "dilation_height"), number(params, "dilation_width")) != (1, 1)

@@ -1,10 +1,10 @@
 """ADD by ESP-NN."""
 
 from edgekit.graph.ir import Graph
-from edgekit.kernels.esp_nn._common import dense_size
+from edgekit.kernels.esp_nn._common import dense_size, fitted
 from edgekit.ops.step import Step
 
 
 def adapt(graph: Graph, step: Step) -> Step | None:  # noqa: ARG001
     """Return the step for ESP-NN; None where an operand is repeated."""
-    return step if dense_size(step.params) is not None else None
+    return fitted(step) if dense_size(step) is not None else None

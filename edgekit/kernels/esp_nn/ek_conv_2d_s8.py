@@ -1,58 +1,41 @@
 """CONV_2D by ESP-NN, with our own padding: ESP-NN 1.1.2 pads both sides as the side in front."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import math
 
 from edgekit.graph.ir import Graph
-from edgekit.kernels.esp_nn._common import (
-    LARGEST,
-    aligned,
-    dilated,
-    number,
-    padding_behind,
-    shifts_bytes,
-    sizes_fit,
-)
-from edgekit.ops.step import Param, Step
+from edgekit.kernels.esp_nn._common import LARGEST, aligned, fitted, geometry_of, shifts_bytes, sizes_fit
+from edgekit.ops.geometry import Geometry
+from edgekit.ops.step import Step
 
 
 def adapt(graph: Graph, step: Step) -> Step | None:  # noqa: ARG001
     """Return the step for ESP-NN, with scratch; None for groups and dilation, which it does not have."""
-    params = step.params
-    size = image_size(params)
-    if number(params, "groups") != 1 or dilated(params) or not sizes_fit(params) or max(size) > LARGEST:
+    geometry = geometry_of(step)
+    size = image_size(geometry)
+    plain = geometry.groups == 1 and geometry.dilation == (1, 1)
+    if not plain or not sizes_fit(geometry) or max(size) > LARGEST:
         return None
-    scratch = shifts_bytes(number(params, "output_channels")) + scratch_bytes(params)
-    if leaves_image(params):
-        scratch += aligned(size[0] * size[1] * number(params, "input_channels"))
-    return replace(step, scratch_bytes=scratch)
+    scratch = shifts_bytes(geometry.output_channels) + scratch_bytes(geometry)
+    if geometry.leaves_image:
+        scratch += aligned(math.prod(size) * geometry.input_channels)
+    return fitted(step, scratch)
 
 
-def leaves_image(params: Mapping[str, Param]) -> bool:
-    """Return whether some output looks outside the image."""
-    return bool(number(params, "pad_top") or number(params, "pad_left") or any(padding_behind(params)))
-
-
-def image_size(params: Mapping[str, Param]) -> tuple[int, int]:
+def image_size(geometry: Geometry) -> tuple[int, int]:
     """Return height and width of the image that ESP-NN gets: of the copy with padding, if there is one."""
-    if not leaves_image(params):
-        return number(params, "input_height"), number(params, "input_width")
-    height, width = (
-        (number(params, f"output_{axis}") - 1) * number(params, f"stride_{axis}")
-        + number(params, f"filter_{axis}")
-        for axis in ("height", "width")
-    )
+    if not geometry.leaves_image:
+        return geometry.input_size
+    height, width = (geometry.reach(axis) + geometry.pad_before[axis] for axis in (0, 1))
     return height, width
 
 
-def scratch_bytes(params: Mapping[str, Param]) -> int:
+def scratch_bytes(geometry: Geometry) -> int:
     """Return what esp_nn_get_conv_scratch_size_esp32s3 of ESP-NN 1.1.2 says of an image without padding."""
-    height, width = image_size(params)
-    channels, outputs = number(params, "input_channels"), number(params, "output_channels")
-    taps = number(params, "filter_height") * number(params, "filter_width")
-    if taps == 1 and (number(params, "stride_height"), number(params, "stride_width")) == (1, 1):
+    pixels, channels = math.prod(image_size(geometry)), geometry.input_channels
+    taps = math.prod(geometry.filter_size)
+    if taps == 1 and geometry.stride == (1, 1):
         padded = aligned(channels, 8)
-        copy = height * width * padded if channels % 8 else 0
-        transposed = 16 * padded if height * width >= 8 else 0
-        return copy + padded * outputs + transposed + 32
-    return taps * aligned(channels) * outputs + 4 * outputs + 32
+        copy = pixels * padded if channels % 8 else 0
+        transposed = 16 * padded if pixels >= 8 else 0
+        return copy + padded * geometry.output_channels + transposed + 32
+    return (taps * aligned(channels) + 4) * geometry.output_channels + 32

@@ -1,7 +1,7 @@
 """MUL by ESP-NN."""
 
 from edgekit.graph.ir import Graph
-from edgekit.kernels.esp_nn._common import dense_size
+from edgekit.kernels.esp_nn._common import dense_size, fitted
 from edgekit.ops.step import Step
 
 _AT_ONCE = 8
@@ -11,5 +11,5 @@ negative results away from where they belong and, without a turn of the loop bef
 
 def adapt(graph: Graph, step: Step) -> Step | None:  # noqa: ARG001
     """Return the step for ESP-NN; None where an operand is repeated, or the size is no multiple of 8."""
-    size = dense_size(step.params)
-    return step if size is not None and size % _AT_ONCE == 0 else None
+    size = dense_size(step)
+    return fitted(step) if size is not None and size % _AT_ONCE == 0 else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from edgekit.graph import fixed_point
 from edgekit.graph.ir import Graph
-from edgekit.kernels.esp_nn._common import number
+from edgekit.kernels.esp_nn._common import fitted, number
 from edgekit.ops.step import Step
 
 
@@ -15,16 +15,16 @@ def adapt(graph: Graph, step: Step) -> Step | None:
     assert isinstance(beta, int | float)
     assert quantization is not None
     multiplier, shift, smallest = fixed_point.softmax_scaling(float(beta), quantization.scale)
-    depth = number(step.params, "depth")
-    return replace(
+    depth = number(step, "depth")
+    changed = replace(
         step,
         params_type="ek_softmax_esp_nn_params",
         params={
-            "rows": number(step.params, "rows"),
+            "rows": number(step, "rows"),
             "depth": depth,
             "multiplier": multiplier,
             "shift": shift,
             "smallest": max(smallest, -256),
         },
-        scratch_bytes=4 * depth,
     )
+    return fitted(changed, 4 * depth)

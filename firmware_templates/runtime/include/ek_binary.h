@@ -40,20 +40,20 @@ static inline int32_t ek_squared_difference_element(const ek_binary_params *para
 /* Ascending, so that the output may lie over an operand that is not repeated. */
 static inline void ek_binary_each(const ek_binary_params *params, const int8_t *input1,
                                   const int8_t *input2, int8_t *output, ek_binary_element element) {
-    for (int32_t i = 0; i < params->size_0; i++) {
-        for (int32_t j = 0; j < params->size_1; j++) {
-            for (int32_t k = 0; k < params->size_2; k++) {
-                const int8_t *values1 = input1 + i * params->input1_stride_0 +
-                                        j * params->input1_stride_1 + k * params->input1_stride_2;
-                const int8_t *values2 = input2 + i * params->input2_stride_0 +
-                                        j * params->input2_stride_1 + k * params->input2_stride_2;
-                for (int32_t n = 0; n < params->size_3; n++) {
+    for (int32_t i = 0; i < params->size[0]; i++) {
+        for (int32_t j = 0; j < params->size[1]; j++) {
+            for (int32_t k = 0; k < params->size[2]; k++) {
+                const int8_t *values1 = input1 + i * params->input1_stride[0] +
+                                        j * params->input1_stride[1] + k * params->input1_stride[2];
+                const int8_t *values2 = input2 + i * params->input2_stride[0] +
+                                        j * params->input2_stride[1] + k * params->input2_stride[2];
+                for (int32_t n = 0; n < params->size[3]; n++) {
                     const int32_t result =
                         element(params, *values1, *values2) + params->output_zero_point;
                     *output++ =
                         (int8_t)ek_clamp(result, params->activation_min, params->activation_max);
-                    values1 += params->input1_stride_3;
-                    values2 += params->input2_stride_3;
+                    values1 += params->input1_stride[3];
+                    values2 += params->input2_stride[3];
                 }
             }
         }

@@ -105,41 +105,6 @@ typedef struct {
 void ek_fully_connected_s8(const ek_fully_connected_params *params, const int8_t *input,
                            int8_t *output, void *scratch);
 
-/* ADD of two tensors, or of a tensor and a constant, with broadcasting. Rounds twice: each operand
- * to a common scale of 20 more bits, then their sum. The output is size_0 x size_1 x size_2 x
- * size_3; an operand's stride is 0 where it is repeated. No scratch. */
-typedef struct {
-    int32_t size_0;
-    int32_t size_1;
-    int32_t size_2;
-    int32_t size_3;
-    int32_t input1_stride_0;
-    int32_t input1_stride_1;
-    int32_t input1_stride_2;
-    int32_t input1_stride_3; /* 0 or 1 */
-    int32_t input2_stride_0;
-    int32_t input2_stride_1;
-    int32_t input2_stride_2;
-    int32_t input2_stride_3; /* 0 or 1 */
-    int32_t input1_zero_point;
-    int32_t input1_multiplier;
-    int32_t input1_shift; /* 0 or negative, as the next two */
-    int32_t input2_zero_point;
-    int32_t input2_multiplier;
-    int32_t input2_shift;
-    int32_t output_zero_point;
-    int32_t output_multiplier;
-    int32_t output_shift;
-    int32_t activation_min;
-    int32_t activation_max;
-    const int8_t *constant; /* the second operand of ek_add_constant_s8, else NULL */
-} ek_add_params;
-
-void ek_add_s8(const ek_add_params *params, const int8_t *input1, const int8_t *input2,
-               int8_t *output, void *scratch);
-void ek_add_constant_s8(const ek_add_params *params, const int8_t *input, int8_t *output,
-                        void *scratch);
-
 /* MEAN over the middle of [outer][reduced][inner]. Rounds twice, with 1 / reduced inside the
  * multiplier. No scratch. */
 typedef struct {
@@ -157,18 +122,10 @@ void ek_mean_s8(const ek_mean_params *params, const int8_t *input, int8_t *outpu
 /* MEAN over dimensions that are not neighbours: for each place of the kept dimensions, the sum over
  * the reduced ones. Strides in elements. Otherwise as ek_mean_s8. */
 typedef struct {
-    int32_t kept_size_0;
-    int32_t kept_stride_0;
-    int32_t kept_size_1;
-    int32_t kept_stride_1;
-    int32_t kept_size_2;
-    int32_t kept_stride_2;
-    int32_t reduced_size_0;
-    int32_t reduced_stride_0;
-    int32_t reduced_size_1;
-    int32_t reduced_stride_1;
-    int32_t reduced_size_2;
-    int32_t reduced_stride_2;
+    int32_t kept_size[3];
+    int32_t kept_stride[3];
+    int32_t reduced_size[3];
+    int32_t reduced_stride[3];
     int32_t bias; /* -(elements of one mean) * zero point of the input */
     int32_t multiplier;
     int32_t shift;
@@ -205,18 +162,9 @@ void ek_max_pool_2d_s8(const ek_pool_2d_params *params, const int8_t *input, int
 
 /* PAD of a tensor of up to four dimensions (missing ones in front have size 1). No scratch. */
 typedef struct {
-    int32_t input_size_0;
-    int32_t input_size_1;
-    int32_t input_size_2;
-    int32_t input_size_3;
-    int32_t before_0;
-    int32_t before_1;
-    int32_t before_2;
-    int32_t before_3;
-    int32_t after_0;
-    int32_t after_1;
-    int32_t after_2;
-    int32_t after_3;
+    int32_t input_size[4];
+    int32_t before[4];
+    int32_t after[4];
     int32_t value; /* the zero point */
 } ek_pad_params;
 
@@ -244,25 +192,17 @@ typedef struct {
 void ek_lookup_s8(const ek_lookup_params *params, const int8_t *input, int8_t *output,
                   void *scratch);
 
-/* MUL, SUB and SQUARED_DIFFERENCE of two tensors, or of a tensor and a constant, with broadcasting
- * as in ADD. Each rounds twice: MUL its product, the others each operand (brought to twice the
+/* ADD, MUL, SUB and SQUARED_DIFFERENCE of two tensors, or of a tensor and a constant, with
+ * broadcasting: the output is size[0] x ... x size[3], and an operand's stride is 0 where it is
+ * repeated. Each rounds twice: MUL its product, the others each operand (brought to twice the
  * larger scale with 20 or 7 more bits) and the result. The output may lie over an operand that is
  * not repeated. No scratch. */
 typedef struct {
     const int8_t *constant; /* the constant operand of ek_..._constant_s8, else NULL */
-    int32_t constant_place; /* 0: it is the first operand, 1: the second */
-    int32_t size_0;
-    int32_t size_1;
-    int32_t size_2;
-    int32_t size_3;
-    int32_t input1_stride_0;
-    int32_t input1_stride_1;
-    int32_t input1_stride_2;
-    int32_t input1_stride_3; /* 0 or 1 */
-    int32_t input2_stride_0;
-    int32_t input2_stride_1;
-    int32_t input2_stride_2;
-    int32_t input2_stride_3; /* 0 or 1 */
+    int32_t constant_place; /* 0: it is the first operand, 1: the second, as it always is for ADD */
+    int32_t size[4];
+    int32_t input1_stride[4]; /* the last is 0 or 1 */
+    int32_t input2_stride[4]; /* the last is 0 or 1 */
     int32_t input1_zero_point;
     int32_t input1_multiplier; /* unused by MUL, as the shift */
     int32_t input1_shift;
@@ -276,6 +216,10 @@ typedef struct {
     int32_t activation_max;
 } ek_binary_params;
 
+void ek_add_s8(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
+               int8_t *output, void *scratch);
+void ek_add_constant_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
+                        void *scratch);
 void ek_mul_s8(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
                int8_t *output, void *scratch);
 void ek_mul_constant_s8(const ek_binary_params *params, const int8_t *input, int8_t *output,
@@ -299,18 +243,8 @@ void ek_prelu_s8(const ek_binary_params *params, const int8_t *input, int8_t *ou
  * scratch. */
 typedef struct {
     int32_t start; /* element of the input where the walk begins */
-    int32_t size_0;
-    int32_t size_1;
-    int32_t size_2;
-    int32_t size_3;
-    int32_t size_4;
-    int32_t size_5;
-    int32_t stride_0; /* elements of the input, negative to walk backwards */
-    int32_t stride_1;
-    int32_t stride_2;
-    int32_t stride_3;
-    int32_t stride_4;
-    int32_t stride_5;
+    int32_t size[6];
+    int32_t stride[6]; /* elements of the input, negative to walk backwards */
 } ek_strided_copy_params;
 
 void ek_strided_copy_s8(const ek_strided_copy_params *params, const int8_t *input, int8_t *output,
@@ -342,15 +276,9 @@ void ek_concatenation_s8(const ek_concatenation_params *params, const int8_t *co
 /* BATCH_MATMUL [rows][depth] by [depth][columns] of two activations. Rounds twice. A stride of 0
  * repeats an operand along a batch dimension. No scratch. */
 typedef struct {
-    int32_t batch_0;
-    int32_t left_stride_0;
-    int32_t right_stride_0;
-    int32_t batch_1;
-    int32_t left_stride_1;
-    int32_t right_stride_1;
-    int32_t batch_2;
-    int32_t left_stride_2;
-    int32_t right_stride_2;
+    int32_t batch[3];
+    int32_t left_stride[3];
+    int32_t right_stride[3];
     int32_t rows;
     int32_t columns;
     int32_t depth;

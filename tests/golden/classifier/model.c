@@ -155,19 +155,12 @@ static const ek_conv_2d_params ek_model_step_1_params = {
 };
 
 /* 2: ADD add 1x8x8x4 */
-static const ek_add_params ek_model_step_2_params = {
-    .size_0 = 1,
-    .size_1 = 1,
-    .size_2 = 1,
-    .size_3 = 256,
-    .input1_stride_0 = 0,
-    .input1_stride_1 = 0,
-    .input1_stride_2 = 0,
-    .input1_stride_3 = 1,
-    .input2_stride_0 = 0,
-    .input2_stride_1 = 0,
-    .input2_stride_2 = 0,
-    .input2_stride_3 = 1,
+static const ek_binary_params ek_model_step_2_params = {
+    .constant = 0,
+    .constant_place = 0,
+    .size = {1, 1, 1, 256},
+    .input1_stride = {0, 0, 0, 1},
+    .input2_stride = {0, 0, 0, 1},
     .input1_zero_point = -10,
     .input1_multiplier = 1073741824,
     .input1_shift = 0,
@@ -179,7 +172,6 @@ static const ek_add_params ek_model_step_2_params = {
     .output_shift = -19,
     .activation_min = -10,
     .activation_max = 127,
-    .constant = 0,
 };
 
 /* 3: AVERAGE_POOL_2D pool 1x1x1x4 */

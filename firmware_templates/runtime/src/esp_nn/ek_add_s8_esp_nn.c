@@ -5,7 +5,7 @@
 
 #define LEFT_SHIFT 20
 
-void ek_add_s8_esp_nn(const ek_add_params *params, const int8_t *input1, const int8_t *input2,
+void ek_add_s8_esp_nn(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
                       int8_t *output, void *scratch) {
     (void)scratch;
     esp_nn_add_elementwise_s8(input1, input2, -params->input1_zero_point,
@@ -13,5 +13,5 @@ void ek_add_s8_esp_nn(const ek_add_params *params, const int8_t *input1, const i
                               params->input2_multiplier, params->input1_shift, params->input2_shift,
                               LEFT_SHIFT, output, params->output_zero_point,
                               params->output_multiplier, params->output_shift,
-                              params->activation_min, params->activation_max, params->size_3);
+                              params->activation_min, params->activation_max, params->size[3]);
 }

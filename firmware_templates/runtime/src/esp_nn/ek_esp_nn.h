@@ -22,7 +22,7 @@ typedef struct {
     int32_t smallest;   /* difference that counts, 0 or negative */
 } ek_softmax_esp_nn_params;
 
-void ek_add_s8_esp_nn(const ek_add_params *params, const int8_t *input1, const int8_t *input2,
+void ek_add_s8_esp_nn(const ek_binary_params *params, const int8_t *input1, const int8_t *input2,
                       int8_t *output, void *scratch);
 void ek_average_pool_2d_s8_esp_nn(const ek_pool_2d_params *params, const int8_t *input,
                                   int8_t *output, void *scratch);

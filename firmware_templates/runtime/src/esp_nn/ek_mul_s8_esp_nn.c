@@ -9,5 +9,5 @@ void ek_mul_s8_esp_nn(const ek_binary_params *params, const int8_t *input1, cons
     esp_nn_mul_elementwise_s8(input1, input2, -params->input1_zero_point,
                               -params->input2_zero_point, output, params->output_zero_point,
                               params->output_multiplier, params->output_shift,
-                              params->activation_min, params->activation_max, params->size_3);
+                              params->activation_min, params->activation_max, params->size[3]);
 }

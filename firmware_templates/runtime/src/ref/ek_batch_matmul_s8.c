@@ -24,13 +24,13 @@ static int8_t *ek_matmul(const ek_batch_matmul_params *params, const int8_t *lef
 void ek_batch_matmul_s8(const ek_batch_matmul_params *params, const int8_t *left,
                         const int8_t *right, int8_t *output, void *scratch) {
     (void)scratch;
-    for (int32_t i = 0; i < params->batch_0; i++) {
-        for (int32_t j = 0; j < params->batch_1; j++) {
-            for (int32_t k = 0; k < params->batch_2; k++) {
-                const int8_t *x = left + i * params->left_stride_0 + j * params->left_stride_1 +
-                                  k * params->left_stride_2;
-                const int8_t *y = right + i * params->right_stride_0 + j * params->right_stride_1 +
-                                  k * params->right_stride_2;
+    for (int32_t i = 0; i < params->batch[0]; i++) {
+        for (int32_t j = 0; j < params->batch[1]; j++) {
+            for (int32_t k = 0; k < params->batch[2]; k++) {
+                const int8_t *x = left + i * params->left_stride[0] + j * params->left_stride[1] +
+                                  k * params->left_stride[2];
+                const int8_t *y = right + i * params->right_stride[0] +
+                                  j * params->right_stride[1] + k * params->right_stride[2];
                 output = ek_matmul(params, x, y, output);
             }
         }

@@ -1,4 +1,4 @@
-"""How far a kernel's output may lie over its input: the distances of `Step.overlaps`.
+"""How far a kernel's output may lie over its input: the distances of `Step.overlaps`, for any kernel.
 
 All kernels write their output in ascending order. Let a kernel have written up to byte `end` of its output,
 and read from then on no input byte before `need`. If the input begins d bytes behind the output's beginning,
@@ -6,7 +6,7 @@ nothing is lost as long as end <= need + d: the least distance is the largest en
 At -input size there is no bound left: the whole input has been read before the first byte is written.
 
 What a kernel has read when it writes is a property of its C, which says so in its first comment, and
-tests/kernels/test_overlap.py runs every kernel at exactly these distances.
+tests/kernels/test_folders.py runs every kernel at exactly these distances.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.ops._window import Window
+from edgekit.ops.geometry import Geometry
 
 _NEVER = 1 << 40
 """A need that never comes: no input byte is read any more."""
@@ -24,13 +24,9 @@ _MAX_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """Bytes of an image on either side of a window operator, and how the kernel walks over it."""
+class Walk:
+    """How a kernel goes over the output's pixels, row by row."""
 
-    batches: int
-    input_pixel: int
-    """Bytes of an input pixel: its channels."""
-    output_pixel: int
     block: int = 1
     """Neighbouring pixels of a row that the kernel works on together."""
     partial: int | None = None
@@ -38,50 +34,53 @@ class Image:
     those that are not needed any more, both from the block's first pixel on. None: all is read by then."""
 
 
-def window_distance(geometry: Window, image: Image) -> int | None:
+def window_distance(geometry: Geometry, walk: Walk) -> int | None:
     """Return the distance of a kernel that goes over output pixels row by row; None if there is no claim."""
     height, width = geometry.output_size
-    if max(height, width, image.batches) > _MAX_PIXELS:
+    batches, pixel, made = geometry.batches, geometry.input_channels, geometry.output_channels
+    if max(height, width, batches) > _MAX_PIXELS:
         return None
-    row_bytes = geometry.input_size[1] * image.input_pixel
-    input_bytes, output_bytes = geometry.input_size[0] * row_bytes, height * width * image.output_pixel
+    row_bytes = geometry.input_size[1] * pixel
+    input_bytes, output_bytes = geometry.input_size[0] * row_bytes, height * width * made
     rows, columns = _first_inside(geometry, 0), _first_inside(geometry, 1)
-    row_starts = np.arange(height) * (width * image.output_pixel)
+    row_starts = np.arange(height) * (width * made)
     candidates = []
     # What the rest of a row needs when a block has been written, and in the midst of it.
     down = _largest(row_starts, rows, rows * row_bytes)
-    for written, wanted in _in_row(columns, image):
-        along = _largest(written, wanted, wanted * image.input_pixel)
+    for written, wanted in _in_row(columns, made, walk):
+        along = _largest(written, wanted, wanted * pixel)
         if along is not None and down is not None:
             candidates.append(along + down)
     # What the rows below need, and the images behind this one, when a row has been written.
     below = np.append(_least_from_here(rows)[1:], _NEVER)
     if columns.min() < _NEVER:
-        needs = below * row_bytes + int(columns.min()) * image.input_pixel
-        found = _largest(row_starts + width * image.output_pixel, below, needs)
+        needs = below * row_bytes + int(columns.min()) * pixel
+        found = _largest(row_starts + width * made, below, needs)
         if found is not None:
             candidates.append(found)
     growth = output_bytes - input_bytes
     last = max(candidates, default=-_NEVER)
     inner = max(last, growth)  # where another image follows
-    distance = max(last + (image.batches - 1) * growth, -image.batches * input_bytes)
-    if image.batches > 1:
-        distance = max(distance, inner, inner + (image.batches - 2) * growth)
+    distance = max(last + (batches - 1) * growth, -batches * input_bytes)
+    if batches > 1:
+        distance = max(distance, inner, inner + (batches - 2) * growth)
     return distance
 
 
-def _in_row(columns: NDArray[np.int64], image: Image) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _in_row(
+    columns: NDArray[np.int64], pixel: int, walk: Walk
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Return (bytes of the row that are written, first column that is wanted from then on) by block."""
-    starts = np.arange(0, len(columns), image.block)
-    ends = np.minimum(starts + image.block, len(columns))
+    starts = np.arange(0, len(columns), walk.block)
+    ends = np.minimum(starts + walk.block, len(columns))
     later = np.append(_least_from_here(columns), _NEVER)
-    found = [(ends * image.output_pixel, later[ends])]
-    if image.partial is not None:
-        found.append((starts * image.output_pixel + image.partial, later[starts]))
+    found = [(ends * pixel, later[ends])]
+    if walk.partial is not None:
+        found.append((starts * pixel + walk.partial, later[starts]))
     return found
 
 
-def _first_inside(geometry: Window, axis: int) -> NDArray[np.int64]:
+def _first_inside(geometry: Geometry, axis: int) -> NDArray[np.int64]:
     """Return for each output row or column the first input one inside the image that its window reads."""
     dilation = geometry.dilation[axis]
     start = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.pad_before[axis]
@@ -152,11 +151,12 @@ def mean_distance(outer: int, reduced: int, inner: int) -> int:
     return distance
 
 
-def fully_connected_distance(batches: int, inputs: int, outputs: int) -> int:
+def row_distance(geometry: Geometry) -> int:
     """Return the distance of FULLY_CONNECTED: a row of input is needed until its last outputs are computed.
 
     Outputs are computed by fours, then one by one.
     """
+    batches, inputs, outputs = geometry.batches, geometry.input_channels, geometry.output_channels
     written = outputs - last_group(outputs)
     growth = outputs - inputs
     distance = -batches * inputs
