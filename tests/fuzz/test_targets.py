@@ -113,3 +113,9 @@ def test_the_page_has_these_targets() -> None:
 
 def test_every_folder_of_seeds_has_a_target() -> None:
     assert {path.name for path in run.SEEDS.iterdir()} <= set(targets.ALL)
+
+
+def test_the_readme_counts_the_targets() -> None:
+    assert f"| [{len(targets.ALL)} readers of untrusted bytes]" in (documents.ROOT / "README.md").read_text(
+        "utf-8"
+    )
