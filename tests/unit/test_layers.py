@@ -10,9 +10,9 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
     {"errors", "percentiles"},
-    {"resources", "process", "files", "toml_table", "json_object"},
+    {"resources", "process", "child", "files", "toml_table", "json_object"},
     {"graph"},
-    {"contract"},
+    {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
     {"kernels"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
@@ -46,9 +46,9 @@ OWNERS = {
     "xmodem": {"flash"},
     "click": {"cli"},
     "rich": {"cli"},
-    "ai_edge_litert": {"oracle"},
+    "ai_edge_litert": {"litert"},
     "tflite_micro": {"tflite_micro"},
-    "subprocess": {"process", "emulator"},
+    "subprocess": {"process", "child", "emulator"},
     # It is GPL: it is run as a program, and never imported.
     "esptool": set(),
 }
