@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ from edgekit.pipeline import Model
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
+_AT_ONCE = 16
 _HELD_AGAINST_ITSELF = 4
 """Frames on which the reference also runs in its other mode: what that overwrites does not depend on them."""
 
@@ -110,11 +111,8 @@ def prove(
     expected_digest = hashlib.sha256()
     with closing(oracle_of(device.hello.runtime, model)) as oracle:
         answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
-        for number, scores in zip(range(len(frames)), answers, strict=True):
-            try:
-                expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
-            except OracleError as error:
-                raise error.moved(number) from error
+        rights = _rows(oracle, frames, model.contract)
+        for number, (expected, scores) in enumerate(zip(rights, answers, strict=True)):
             if not np.array_equal(expected, scores):
                 raise _difference(model, oracle, device, frames, number, expected, scores, traced)
             expected_digest.update(expected.tobytes())
@@ -137,6 +135,18 @@ def prove(
         runtime=hello.runtime,
         notes=notes,
     )
+
+
+def _rows(oracle: Oracle | TfliteMicro, frames: Frames, contract: Contract) -> Iterator[NDArray[np.int8]]:
+    """Yield the right scores of each frame. Raises OracleError when it comes to one that has none."""
+    for number in range(0, len(frames), _AT_ONCE):
+        tensors = to_tensors(frames[number : number + _AT_ONCE], contract)
+        try:
+            rows = oracle.run(tensors)
+        except OracleError as error:
+            yield from oracle.run(tensors[: error.frame])
+            raise error.moved(number) from error
+        yield from rows
 
 
 def _other_mode(oracle: Oracle | TfliteMicro, tensors: NDArray[np.int8]) -> tuple[str, ...]:

@@ -114,14 +114,21 @@ def rows_of(
     """
     scores = np.zeros((len(frames), classes), np.int8)
     ran = np.ones(len(frames), np.bool_)
+    try:
+        return run(frames), ran
+    except OracleError as error:
+        known = {error.frame: error}
     for number in range(len(frames)):
-        try:
-            scores[number] = run(frames[number : number + 1])[0]
-        except OracleError as error:
-            ran[number] = False
-            failed.append(error.moved(first + number))
-            if len(failed) > _MOST_FAILURES:
-                raise failed[0] from error
+        if number not in known:
+            try:
+                scores[number] = run(frames[number : number + 1])[0]
+                continue
+            except OracleError as error:
+                known[number] = error.moved(number)
+        ran[number] = False
+        failed.append(known[number].moved(first))
+        if len(failed) > _MOST_FAILURES:
+            raise failed[0]
     return scores, ran
 
 

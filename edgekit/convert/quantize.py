@@ -3,6 +3,7 @@
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -145,7 +146,8 @@ def _closeness(
     """Return how near the int8 scores of frames are to the float ones, in dB, and notes for the user."""
     failed: list[OracleError] = []
     try:
-        scores, ran = rows_of(Oracle(raw).run, data.quantise(agreed, pixels), agreed.classes, 0, failed)
+        with closing(Oracle(raw)) as oracle:
+            scores, ran = rows_of(oracle.run, data.quantise(agreed, pixels), agreed.classes, 0, failed)
         if not ran.any():
             raise failed[0]
     except OracleError as error:
