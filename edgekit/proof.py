@@ -1,6 +1,7 @@
 """Compares a device with the oracle, row by row, and names the first step that computes something else."""
 
 import hashlib
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,7 +21,7 @@ from edgekit.pipeline import Model
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
-_AT_ONCE = 16
+_AT_ONCE, _QUICK_S = 16, 0.1
 _HELD_AGAINST_ITSELF = 4
 """Frames on which the reference also runs in its other mode: what that overwrites does not depend on them."""
 
@@ -109,6 +110,7 @@ def prove(
         OracleError: names the first frame that the oracle has no answer for, and its operator.
     """
     expected_digest = hashlib.sha256()
+    first: list[NDArray[np.int8]] = []
     with closing(oracle_of(device.hello.runtime, model)) as oracle:
         answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
         rights = _rows(oracle, frames, model.contract)
@@ -116,8 +118,10 @@ def prove(
             if not np.array_equal(expected, scores):
                 raise _difference(model, oracle, device, frames, number, expected, scores, traced)
             expected_digest.update(expected.tobytes())
+            if len(first) < _HELD_AGAINST_ITSELF:
+                first.append(expected)
             progress((number + 1) / len(frames))
-        notes = _other_mode(oracle, to_tensors(frames[:_HELD_AGAINST_ITSELF], model.contract))
+        notes = _other_mode(oracle, frames, first, model.contract)
     hello = device.hello
     return Certificate(
         board=hello.board,
@@ -139,29 +143,36 @@ def prove(
 
 def _rows(oracle: Oracle | TfliteMicro, frames: Frames, contract: Contract) -> Iterator[NDArray[np.int8]]:
     """Yield the right scores of each frame. Raises OracleError when it comes to one that has none."""
-    for number in range(0, len(frames), _AT_ONCE):
-        tensors = to_tensors(frames[number : number + _AT_ONCE], contract)
+    number, count = 0, 1
+    while number < len(frames):
+        tensors, began = to_tensors(frames[number : number + count], contract), time.monotonic()
         try:
             rows = oracle.run(tensors)
         except OracleError as error:
             yield from oracle.run(tensors[: error.frame])
             raise error.moved(number) from error
         yield from rows
+        number += len(rows)
+        # Slow ones come one by one: between them the device is listened to.
+        count = min(2 * count, _AT_ONCE) if time.monotonic() - began < _QUICK_S else 1
 
 
-def _other_mode(oracle: Oracle | TfliteMicro, tensors: NDArray[np.int8]) -> tuple[str, ...]:
-    """Return a note if LiteRT's reference kernels contradict themselves where they reuse memory."""
-    if isinstance(oracle, TfliteMicro):
+def _other_mode(
+    oracle: Oracle | TfliteMicro, frames: Frames, rows: list[NDArray[np.int8]], contract: Contract
+) -> tuple[str, ...]:
+    """Return a note if LiteRT's kernels, where they reuse memory, contradict the rows of the first frames."""
+    if isinstance(oracle, TfliteMicro) or not rows:
         return ()
     mode = "LiteRT's BUILTIN_REF contradicts itself: without experimental_preserve_all_tensors"
     try:
-        found = int((oracle.run(tensors) != oracle.run(tensors, reuse=True)).any(axis=1).sum())
+        others = oracle.run(to_tensors(frames[: len(rows)], contract), reuse=True)
     except EdgekitError as error:
         return (f"{mode} it fails where it has an answer with it: {error.message}",)
+    found = int((others != np.stack(rows)).any(axis=1).sum())
     if not found:
         return ()
     return (
-        f"{mode} it gives other scores for {found} of {len(tensors)} frames, as it reuses memory that is "
+        f"{mode} it gives other scores for {found} of {len(rows)} frames, as it reuses memory that is "
         "read again; edgekit compares with the mode that keeps all tensors",
     )
 
@@ -188,9 +199,7 @@ def _difference(
             "kernels; `edgekit flash --runtime compiled` is bit-exact where edgekit has kernels"
         )
         return ProofError(message, hint, details)
-    message = "; ".join(
-        (message, *_other_mode(oracle, to_tensors(frames[number : number + 1], model.contract)))
-    )
+    message = "; ".join((message, *_other_mode(oracle, frames[number:], [expected], model.contract)))
     checksums = traced(frames[number])
     if checksums is None:
         hint = (
