@@ -97,7 +97,7 @@ def oracle_version() -> str:
 def _module() -> Any:
     try:
         from ai_edge_litert import interpreter
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("ai-edge-litert", "prove", "comparing with the reference kernels") from error
     return interpreter
 

@@ -78,10 +78,14 @@ class Output:
                 {"schema": SCHEMA, "type": "error", "ok": False, "error": said, "warnings": self.warnings}
             )
             return
-        console = self.console()
-        console.print(printable(f"error: {error.message}"), style="bold red", **_PLAIN)
-        if error.hint:
-            console.print(printable(f"  try: {error.hint}"), **_PLAIN)
+        hint = f"  try: {error.hint}" if error.hint else ""
+        try:
+            console = self.console()
+            console.print(printable(f"error: {error.message}"), style="bold red", **_PLAIN)
+            if hint:
+                console.print(printable(hint), **_PLAIN)
+        except (ImportError, MemoryError):  # too little memory for rich
+            self.say(f"error: {error.message}\n{hint}")
 
     def console(self) -> "Console":
         """Return rich's console on stderr; it honours NO_COLOR and whether there is a terminal."""

@@ -74,7 +74,7 @@ def import_onnx() -> Any:
     """Return the package onnx. Raises MissingExtraError."""
     try:
         import onnx
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("onnx", "convert", "quantising a model") from error
     return onnx
 

@@ -38,7 +38,7 @@ def load(
     try:
         with captured("importing torch"):
             import torch
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("torch", "torch", f"reading {kind}") from error
     notes: tuple[str, ...] = ()
     match kind:

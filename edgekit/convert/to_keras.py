@@ -64,7 +64,7 @@ def import_onnx2tf() -> Any:
     try:
         with captured("importing TensorFlow"), _contained(), _no_collection():
             import onnx2tf
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         package = (error.name or str(error)).partition(".")[0]
         raise MissingExtraError(package, "convert", "quantising a model") from error
     return onnx2tf

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 
 EDGEKIT = f"'{sys.executable}' -m edgekit"
 
@@ -54,10 +55,76 @@ def test_stdin_may_be_closed() -> None:
     assert shell("edgekit boards <&-").returncode == 0
 
 
+# Commands that need what an earlier one has made stand behind it.
+LINES = {
+    "boards": "",
+    "doctor": "",
+    "init": "--force",
+    "inspect": "model.tflite",
+    "generate": "foreign.tflite -o fw",  # with a warning
+    "build": "fw",
+    "flash": "fw",
+    "classify": "--model model.tflite --input x.npy --output y.npy",
+    "prove": "--model model.tflite --random 2",
+    "bench": "model.tflite --count 2",
+    "monitor": "--model model.tflite --source test.npz --count 2 --json",
+    "emulate": "--board arc_em9d",  # is compiled only: an error
+    "export": "model.tflite -o library.zip",
+    "quantize": "model.tflite --calibration test.npz -o q.tflite",  # is a .tflite already: an error
+    "demo": "--count 0",  # an error
+}
+
+
+def test_every_command_works_with_closed_streams(model: Path, labelled: Path, tmp_path: Path) -> None:
+    """What is opened next must not get the number of a closed stream: compilers and libraries write to it."""
+    from edgekit.cli import _app
+
+    assert LINES.keys() == set(_app.group.list_commands(None))  # type: ignore[arg-type]
+    (tmp_path / "foreign.tflite").write_bytes(small_models.classifier())
+    quiet = {"EDGEKIT_CACHE": str(tmp_path / "cache"), "CI": "1"}
+    failing = {"emulate": 2, "quantize": 4, "demo": 2}
+    for name, options in LINES.items():
+        done = shell(f"cd '{tmp_path}' && edgekit {name} {options} 2>&- <&-", **quiet)
+        assert done.returncode == failing.get(name, 0), f"{name}: {done.stdout}"
+        assert "warning: " not in done.stdout, "talk is on stdout"
+    for name in ("build", "prove"):
+        done = shell(
+            f"cd '{tmp_path}' && rm -rf fw/obj && edgekit {name} {LINES[name]} >&- 2>&- <&-", **quiet
+        )
+        assert done.returncode == 0, name
+
+
+@pytest.mark.parametrize("kilobytes", [200_000, 300_000, 450_000])
+def test_too_little_memory_is_said_and_no_bug(model: Path, tmp_path: Path, kilobytes: int) -> None:
+    with (tmp_path / "large.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (1 << 22, 8, 8, 3)}
+        )
+        file.truncate(file.tell() + (192 << 22))
+    for options in (f"classify --model '{model}' --input large.npy --output y.npy", "doctor"):
+        # A thread of OpenBLAS for each core would take memory of its own.
+        line = f"cd '{tmp_path}' && ulimit -v {kilobytes} && edgekit {options}"
+        done = shell(line, OPENBLAS_NUM_THREADS="1")
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "bug" not in done.stderr, done.stderr
+        if options != "doctor":
+            assert done.returncode == 7, done.stderr
+            assert "not enough memory" in done.stderr
+
+
+def test_a_limit_that_ends_tensorflow_is_refused(tmp_path: Path) -> None:
+    from edgekit import resources
+
+    digits = resources.examples() / "digits" / "digits.onnx"
+    np.savez(tmp_path / "images.npz", images=np.indices((8, 32, 32)).sum(0).astype(np.uint8))
+    options = f"'{digits}' --calibration images.npz --color gray -o q.tflite"
+    done = shell(f"cd '{tmp_path}' && ulimit -v 2500000 && edgekit quantize {options}")
+    assert done.returncode == 7, done.stderr
+    assert "not enough memory: TensorFlow" in done.stderr
+
+
 def test_an_encoding_without_the_labels_characters_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
-    import small_models
-
     path.write_bytes(small_models.classifier())
     renamed = path.rename(tmp_path / "größe-模型.tflite")
     done = shell(f"edgekit generate '{renamed}' -o '{tmp_path}/fw-模型'", PYTHONIOENCODING="ascii")
@@ -103,8 +170,6 @@ def test_a_frame_is_drawn_in_its_colours_whatever_their_order_on_the_wire(model:
 def test_an_error_is_told_with_the_warnings_before_it(
     cli: Callable, tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import small_models
-
     (tmp_path / "foreign.tflite").write_bytes(small_models.classifier())
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
     done = cli("monitor", "--model", "foreign.tflite", "--source", labelled, "--json")
