@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -18,6 +17,7 @@ from typing import Any
 from edgekit.errors import ModelError, UsageError
 from edgekit.graph.ir import DType, Graph, Quantization
 from edgekit.json_object import JsonObject
+from edgekit.plain_text import is_plain
 
 METADATA_NAME = "edgekit.contract"
 SCHEMA = 1
@@ -168,8 +168,7 @@ def for_graph(
             f"{len(labels)} labels were given, but the model has {classes} outputs",
             "give one label per output, in the order of the training set's classes",
         )
-    if broken := _unprintable(labels):
-        raise UsageError(f"the label {broken!r} is not plain text", "give labels without control characters")
+    check_labels(labels)
     quantization = source.quantization
     output_quantization = target.quantization
     assert quantization is not None
@@ -190,6 +189,16 @@ def for_graph(
         preprocess=preprocess,
         table=table,
     )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise UsageError for a label with line breaks, control characters or marks that turn text round."""
+    for label in labels:
+        if not is_plain(label):
+            raise UsageError(
+                f"the label {label!r} is not plain text",
+                "give labels without line breaks, control characters and direction marks",
+            )
 
 
 def implied(graph: Graph) -> Contract:
@@ -314,8 +323,9 @@ def from_json(raw: bytes) -> Contract:
     )
     if len(contract.labels) != contract.classes:
         raise ModelError(f"contract.labels has {len(contract.labels)} entries for {contract.classes} outputs")
-    if broken := _unprintable((*contract.labels, contract.oracle)):
-        raise ModelError(f"contract: {broken!r} is not plain text")
+    for text in (*contract.labels, contract.oracle):
+        if not is_plain(text):
+            raise ModelError(f"contract: {text!r} is not plain text")
     return contract
 
 
@@ -347,14 +357,6 @@ def _to_dict(contract: Contract) -> dict[str, Any]:
         "labels": list(contract.labels),
         "oracle": contract.oracle,
     }
-
-
-def _unprintable(texts: tuple[str, ...]) -> str | None:
-    """Return the first text with control characters, line breaks or half surrogates."""
-    for text in texts:
-        if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-            return text
-    return None
 
 
 def _scalar(quantization: Quantization | None) -> tuple[float, int] | None:

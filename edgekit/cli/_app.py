@@ -117,7 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of what happened."""
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a label that the terminal's encoding lacks is no error
+        # A label that the terminal's encoding lacks is no error, and no two labels look alike for that.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if instruction := os.environ.get(_COMPLETE):
         from click.shell_completion import shell_complete
 
@@ -195,6 +196,11 @@ def _shortage(error: Exception) -> EdgekitError | None:
         return ToolError(
             "there is not enough memory",
             "close other programs, allow more (`ulimit -v` and `ulimit -u`), or give fewer or smaller images",
+        )
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return ToolError(
+            f"the locale's encoding, {error.encoding}, has no character {error.object[error.start]!a}",
+            "set LC_ALL=C.UTF-8 or PYTHONUTF8=1",
         )
     if isinstance(error, ImportError):
         last = said.strip().splitlines()[-1:]

@@ -9,6 +9,7 @@ import click
 
 from edgekit import settings
 from edgekit.errors import UsageError
+from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
     from edgekit.board import Board
@@ -77,7 +78,8 @@ class Labels(click.ParamType[Any]):
         if isinstance(value, tuple | list):
             return tuple(value)
         text = str(value)
-        lines = self._lines(text, param, ctx) if "," not in text or _exists(text) else text.split(",")
+        is_file = "," not in text or _exists(text)
+        lines = self._lines(text, param, ctx) if is_file else from_system(text).split(",")
         labels = tuple(line.strip() for line in lines if line.strip())
         if not labels:
             self.fail(f"'{text}' holds no labels", param, ctx)

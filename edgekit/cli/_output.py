@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from edgekit.errors import EdgekitError, OutputError
+from edgekit.plain_text import is_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,7 +144,7 @@ def discard(stream: IO[str]) -> None:
 
 def printable(text: str) -> str:
     """Replace what could steer a terminal: labels, names and log lines come from untrusted files."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if is_plain(c) or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _plain(value: object) -> object:

@@ -188,7 +188,7 @@ def _check_request(model: OnnxModel, pixels: NDArray[np.uint8], recipe: Recipe) 
                 f"{len(recipe.labels)} labels were given, but '{model.name}' has {model.classes} outputs",
                 "give one label per output, in the order of the training set's classes",
             )
-        label_metadata.labels_file(recipe.labels)
+        contract.check_labels(recipe.labels)
 
 
 def _check_conversion(found: NDArray[np.float32], expected: NDArray[np.float32], name: str) -> None:

@@ -1,6 +1,7 @@
 """Where a command's words go: full disks, closed pipes, poor encodings, shells that ask for completions."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -129,7 +130,43 @@ def test_an_encoding_without_the_labels_characters_is_no_error(tmp_path: Path) -
     renamed = path.rename(tmp_path / "größe-模型.tflite")
     done = shell(f"edgekit generate '{renamed}' -o '{tmp_path}/fw-模型'", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
-    assert "fw-??" in done.stdout
+    assert r"fw-\u6a21\u578b" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_labels_of_any_script_pass_a_locale_that_has_none(
+    model: Path, tmp_path: Path, locale: dict[str, str]
+) -> None:
+    from PIL import Image
+
+    names = ("größe", "模型", "кот")
+    (tmp_path / "labels.txt").write_text("\n".join(names), "utf-8")
+    for number, name in enumerate(names):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (80 * number, 9, 9)).save(tmp_path / "pictures" / name / "0.png")
+    for given in ("labels.txt", ",".join(names)):
+        options = f"--model '{model}' --labels {given}"
+        done = shell(f"cd '{tmp_path}' && edgekit flash {options}", **locale)
+        assert done.returncode == 0, done.stderr
+        done = shell(f"cd '{tmp_path}' && edgekit monitor {options} --source pictures", **locale)
+        assert done.returncode == 0, done.stderr
+        shown = [name.encode("ascii", "backslashreplace").decode() for name in names]
+        assert any(name in done.stdout for name in (*names, *shown)), done.stdout
+        done = shell(f"cd '{tmp_path}' && edgekit monitor {options} --source pictures --json", **locale)
+        assert json.loads(done.stdout.splitlines()[1])["label"] in names
+
+
+def test_a_name_that_the_locale_cannot_say_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "edgekit.toml").write_text(
+        'schema = 1\n[data]\nsource = "größe"\n[model]\noutput = "größe"\n', "utf-8"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for command in ("monitor", "generate", "prove --data größe", "init --force"):
+        done = shell(f"cd '{tmp_path}' && edgekit {command}", **locale)
+        assert "bug" not in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_folder_that_is_gone_has_no_project_file(tmp_path: Path) -> None:
