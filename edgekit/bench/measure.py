@@ -16,6 +16,7 @@ from edgekit.board import Board, EmulatorKind, RegionKind
 from edgekit.codegen.generator import GeneratedModel
 from edgekit.emulator import batch, counter, qemu
 from edgekit.errors import ToolError, UsageError
+from edgekit.files import read_regular
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
 from edgekit.percentiles import Percentiles, percentiles
@@ -96,7 +97,7 @@ def measure(
 
 def places(image: FirmwareImage, generated: GeneratedModel) -> counter.Places:
     """Return where the plugin finds the model in a firmware. Raises ToolError if it does not stand there."""
-    functions = symbols.read_functions(image.path.read_bytes(), str(image.path))
+    functions = symbols.read_functions(read_regular(image.path), str(image.path))
     run = symbols.function(functions, f"{generated.name}_run")
     caller = symbols.function(functions, _CALLER)
     kernels = sorted({step.kernel for step in generated.steps if step.kernel is not None})
@@ -276,7 +277,7 @@ def _sizes(image: FirmwareImage, board: Board, generated: GeneratedModel) -> _Si
     """Return what the linker made; without regions in the board file only the model's constants are known."""
     if not image.sections:
         return _Sizes(None, generated.weight_bytes + generated.table_bytes, None, None, ())
-    functions = symbols.read_functions(image.path.read_bytes(), str(image.path))
+    functions = symbols.read_functions(read_regular(image.path), str(image.path))
     run = symbols.function(functions, f"{generated.name}_run")
     model = run.end - run.begin + sum(part.bytes for part in image.sections if part.name == ".model")
     used = layout.usage(image.sections, board)

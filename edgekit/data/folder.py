@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgekit.data.dataset import Dataset, Image
 from edgekit.data.prepare import open_image
 from edgekit.errors import DataError
+from edgekit.files import open_regular
 from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _images(path: Path) -> tuple[Path, ...]:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(16)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgekit.data import arrays, cifar, folder, idx
 from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
+from edgekit.files import open_regular
 
 _KINDS = (
     "a folder of images, with or without one sub-folder per class; .npz with `images` uint8 [N,H,W,C] and "
@@ -38,7 +39,7 @@ def load(path: Path, *, labels: Sequence[str] | None = None, split: Split = Spli
     try:
         if path.is_dir():
             return _load_folder(path, names, split)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(16)
         return _load_file(path, head)
     except FileNotFoundError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgekit import process, toolchain
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
-from edgekit.files import locked, write_whole
+from edgekit.files import locked, read_regular, write_whole
 from edgekit.firmware import layout, manifest, sdk
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.project import defines, include_folders
@@ -257,17 +257,19 @@ def _make(project_dir: Path, job: _Job, compiler: Compiler) -> None:
         timeout_s=_COMPILE_S,
         hint=job.hint,
     )
-    write_whole(key, job.key.encode())
+    write_whole(key, _stamp(project_dir, job), durable=False)
 
 
 def _is_fresh(project_dir: Path, job: _Job) -> bool:
     try:
-        return (
-            _key_path(project_dir, job).read_bytes() == job.key.encode()
-            and (project_dir / job.output).is_file()
-        )
-    except OSError:
+        return read_regular(_key_path(project_dir, job)) == _stamp(project_dir, job)
+    except (OSError, ToolError):
         return False
+
+
+def _stamp(project_dir: Path, job: _Job) -> bytes:
+    """Return what stands beside an output: how it was made, and what it is, lest a power cut pass for it."""
+    return f"{job.key} {_digest(_read(project_dir / job.output))}".encode()
 
 
 def _key_path(project_dir: Path, job: _Job) -> Path:
@@ -280,7 +282,7 @@ def _project_digest(project_dir: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ToolError(
             f"cannot read '{path}': {error.strerror}", "run `edgekit generate` again into this folder"

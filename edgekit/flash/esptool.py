@@ -26,6 +26,7 @@ from edgekit.errors import (
     ToolError,
     UsageError,
 )
+from edgekit.files import read_regular
 from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
 from edgekit.flash._esptool_facts import LARGEST_FLASH, SECTOR_BYTES, Facts, read
@@ -105,12 +106,9 @@ def flash_merged(path: Path, board: Board, port: str | None, progress: Progress 
     """
     facts = read(board)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FLASH + 1)
+        content = read_regular(path, LARGEST_FLASH)
     except OSError as error:
         raise FlashError(f"cannot read '{path}': {error.strerror}; {_AS_IT_WAS}") from error
-    if len(content) > LARGEST_FLASH:
-        raise FlashError(f"'{path}' is larger than any flash, {LARGEST_FLASH:,} B; {_AS_IT_WAS}")
     _check_merged(path, content, board, facts)
     # What is checked is what is written, whatever becomes of the file meanwhile.
     with _temporary(content) as copy:
@@ -267,7 +265,7 @@ def _check_merged(path: Path, content: bytes, board: Board, facts: Facts) -> Non
 def _check_unchanged(part: Part) -> bytes:
     """Return the content of a part. Raises FlashError where it is not the one that was built."""
     try:
-        content = part.path.read_bytes()
+        content = read_regular(part.path)
     except OSError as error:
         raise FlashError(f"cannot read '{part.path}': {error.strerror}; {_AS_IT_WAS}") from error
     if hashlib.sha256(content).hexdigest() != part.sha256:
