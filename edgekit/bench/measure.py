@@ -1,16 +1,14 @@
 """Runs a model on a board and takes its figures."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, pipeline
+from edgekit import __version__, pipeline, scratch
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
 from edgekit.board import Board, EmulatorKind, RegionKind
 from edgekit.codegen.generator import GeneratedModel
@@ -142,8 +140,8 @@ def _in_qemu(
     notes: tuple[str, ...] = ()
     try:
         plugin = counter.build(version)
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            out = Path(folder) / "counts.txt"
+        with scratch.folder() as folder:
+            out = folder / "counts.txt"
             found = run(counter.arguments(plugin, places(image, generated), out))
             counts = counter.read(out, len(frames), calls)
     except ToolError as error:

@@ -6,10 +6,10 @@ import re
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit import process, toolchain
+from edgekit import process, scratch, toolchain
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
 from edgekit.files import locked, read_regular, write_whole
@@ -86,7 +86,9 @@ def build(
         if sdk_dir is not None:
             raise UsageError(f"the board '{board.id}' is built without an SDK", "leave out --sdk")
         chosen = toolchain.find(board.soc.isa, board.build.compilers, compiler)
-        return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
+        with scratch.folder() as temporary:
+            chosen = replace(chosen, extra_env=(*chosen.extra_env, *scratch.environment(temporary)))
+            return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
 
 
 def load_image(project_dir: Path) -> FirmwareImage:
@@ -250,13 +252,17 @@ def _make(project_dir: Path, job: _Job, compiler: Compiler) -> None:
         key.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot remove '{key}': {error.strerror}") from error
-    process.run(
-        job.command,
-        cwd=project_dir,
-        env=compiler.environment(),
-        timeout_s=_COMPILE_S,
-        hint=job.hint,
-    )
+    try:
+        process.run(
+            job.command,
+            cwd=project_dir,
+            env=compiler.environment(),
+            timeout_s=_COMPILE_S,
+            hint=job.hint,
+        )
+    except ToolError:
+        scratch.check_room()
+        raise
     write_whole(key, _stamp(project_dir, job), durable=False)
 
 

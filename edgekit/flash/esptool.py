@@ -10,11 +10,10 @@ import hashlib
 import importlib.metadata
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edgekit import process
+from edgekit import process, scratch
 from edgekit.board import Board
 from edgekit.device.ports import choose, list_ports
 from edgekit.device.transport import open_port
@@ -222,8 +221,8 @@ def _run(command: Sequence[str], on_line: Callable[[str], None], silence_s: floa
     In the user's folder it would obey an esptool.cfg, setup.cfg or tox.ini that lies there, whoever wrote it;
     esptool before its use of esp-pylib runs what such a file gives as a reset sequence as Python.
     """
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        return process.stream(command, on_line, cwd=Path(folder), env=_environment(), silence_s=silence_s)
+    with scratch.folder() as folder:
+        return process.stream(command, on_line, cwd=folder, env=_environment(), silence_s=silence_s)
 
 
 def _environment() -> dict[str, str]:
@@ -278,7 +277,7 @@ def _check_unchanged(part: Part) -> bytes:
 @contextlib.contextmanager
 def _temporary(content: bytes) -> Iterator[Path]:
     """Yield the path of a file with this content, which goes away again."""
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "content.bin"
+    with scratch.folder() as folder:
+        path = folder / "content.bin"
         path.write_bytes(content)
         yield path

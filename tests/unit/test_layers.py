@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
     {"errors", "percentiles"},
-    {"resources", "process", "files", "toml_table", "json_object", "plain_text"},
+    {"resources", "process", "files", "scratch", "toml_table", "json_object", "plain_text"},
     {"graph"},
     {"contract"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
