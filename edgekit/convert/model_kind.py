@@ -13,6 +13,7 @@ from typing import IO
 
 from edgekit.errors import ModelError
 from edgekit.files import open_regular
+from edgekit.graph import recognise
 
 _LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
 _MAX_PICKLE = 1 << 28
@@ -103,6 +104,8 @@ def detect(path: Path) -> Found:
 def _refuse_others(head: bytes, path: Path) -> None:
     if not head:
         raise ModelError(f"'{path}' is empty", "export or download the model again")
+    if found := recognise.stand_in(head):
+        raise ModelError(f"'{path}' is {found[0]}", found[1])
     if head[4:8] == b"TFL3":
         raise ModelError(
             f"'{path}' is a .tflite already",
