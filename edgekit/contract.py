@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -19,6 +18,7 @@ from edgekit import install
 from edgekit.errors import ModelError, UsageError
 from edgekit.graph.ir import DType, Graph, Quantization
 from edgekit.json_object import JsonObject
+from edgekit.plain_text import is_plain
 from edgekit.untrusted import parse_json
 
 METADATA_NAME = "edgekit.contract"
@@ -170,8 +170,7 @@ def for_graph(
             f"{len(labels)} labels were given, but the model has {classes} outputs",
             "give one label per output, in the order of the training set's classes",
         )
-    if broken := _unprintable(labels):
-        raise UsageError(f"the label {broken!r} is not plain text", "give labels without control characters")
+    check_labels(labels)
     quantization = source.quantization
     output_quantization = target.quantization
     assert quantization is not None
@@ -192,6 +191,16 @@ def for_graph(
         preprocess=preprocess,
         table=table,
     )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise UsageError for a label with line breaks, control characters or marks that turn text round."""
+    for label in labels:
+        if not is_plain(label):
+            raise UsageError(
+                f"the label {label!r} is not plain text",
+                "give labels without line breaks, control characters and direction marks",
+            )
 
 
 def implied(graph: Graph) -> Contract:
@@ -316,8 +325,9 @@ def from_json(raw: bytes) -> Contract:
     )
     if len(contract.labels) != contract.classes:
         raise ModelError(f"contract.labels has {len(contract.labels)} entries for {contract.classes} outputs")
-    if broken := _unprintable((*contract.labels, contract.oracle)):
-        raise ModelError(f"contract: {broken!r} is not plain text")
+    for text in (*contract.labels, contract.oracle):
+        if not is_plain(text):
+            raise ModelError(f"contract: {text!r} is not plain text")
     return contract
 
 
@@ -349,14 +359,6 @@ def _to_dict(contract: Contract) -> dict[str, Any]:
         "labels": list(contract.labels),
         "oracle": contract.oracle,
     }
-
-
-def _unprintable(texts: tuple[str, ...]) -> str | None:
-    """Return the first text with control characters, line breaks or half surrogates."""
-    for text in texts:
-        if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-            return text
-    return None
 
 
 def _scalar(quantization: Quantization | None) -> tuple[float, int] | None:

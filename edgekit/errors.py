@@ -77,7 +77,7 @@ class DoesNotFitError(EdgekitError):
 
 
 class ToolError(EdgekitError):
-    """An external tool or a Python extra is missing, or failed."""
+    """An external tool or a Python extra is missing, or failed; or the machine lacks memory or room."""
 
     exit_code = 7
     id = "tool"

@@ -4,12 +4,11 @@ import importlib.util
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit import install, process, resources
+from edgekit import install, process, resources, scratch
 from edgekit.errors import OutputError, ToolError
 
 ZIGLANG = "ziglang"
@@ -44,9 +43,10 @@ class Compiler:
     """What named it: `--compiler`, an environment variable, `PATH` or `the package ziglang`."""
     extra_env: tuple[tuple[str, str], ...] = ()
 
-    def environment(self) -> Mapping[str, str]:
-        """Return the whole environment that the compiler runs in."""
-        return os.environ | dict(self.extra_env)
+    def environment(self, temporary: Path | None = None) -> Mapping[str, str]:
+        """Return the whole environment that the compiler runs in; its temporary files go to a folder."""
+        folders = () if temporary is None else scratch.environment(temporary)
+        return os.environ | dict(self.extra_env) | dict(folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,19 @@ def find(isa: str, candidates: Sequence[str], override: str | None = None) -> Co
 
     Raises:
         ToolError: no compiler, or the one that was named does not work.
+        OutputError: there is no room for temporary files.
     """
     if named := _named(isa, override):
         command, source = named
         return _examine(isa, command, source)
     problems = []
     for candidate in candidates:
-        finding = _try(isa, candidate)
-        if finding.compiler is not None:
-            return finding.compiler
-        problems.append(finding.problem.splitlines()[0])
+        try:
+            return _examine(isa, (candidate,), _source(candidate))
+        except OutputError:  # no room for a file: that is no compiler's fault
+            raise
+        except ToolError as error:
+            problems.append(error.message.splitlines()[0])
     raise ToolError(f"no working C compiler for '{isa}' was found ({'; '.join(problems)})", how_to_get(isa))
 
 
@@ -113,8 +116,12 @@ def _named(isa: str, override: str | None) -> tuple[tuple[str, ...], str] | None
     return None
 
 
+def _source(candidate: str) -> str:
+    return f"the package {ZIGLANG}" if candidate == ZIGLANG else "PATH"
+
+
 def _try(isa: str, candidate: str) -> Finding:
-    source = f"the package {ZIGLANG}" if candidate == ZIGLANG else "PATH"
+    source = _source(candidate)
     try:
         return Finding(candidate, source, _examine(isa, (candidate,), source), "")
     except ToolError as error:
@@ -154,12 +161,7 @@ def _zig(arguments: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, 
 
 def _probe(isa: str, compiler: Compiler) -> None:
     """Compile a small program: a compiler without its C library answers --version just as well."""
-    try:
-        scratch = tempfile.TemporaryDirectory(prefix="edgekit-")
-    except OSError as error:
-        raise OutputError(f"cannot make a temporary folder: {error.strerror}", "set TMPDIR") from error
-    with scratch as name:
-        folder = Path(name)
+    with scratch.folder() as folder:
         source = folder / "probe.c"
         source.write_bytes(_PROGRAM if isa == "host" else _FREESTANDING)
         stage = [] if isa == "host" else ["-ffreestanding", "-c"]
@@ -167,10 +169,11 @@ def _probe(isa: str, compiler: Compiler) -> None:
             process.run(
                 [*compiler.command, *stage, "-o", "probe", "probe.c"],
                 cwd=folder,
-                env=compiler.environment(),
+                env=compiler.environment(folder),
                 timeout_s=_PROBE_S,
             )
         except ToolError as error:
+            scratch.check_room()
             raise ToolError(
                 f"'{shlex.join(compiler.command)}' cannot compile a small program: {error.message}",
                 how_to_get(isa),

@@ -21,6 +21,7 @@ Results go to stdout, talk to stderr. With `--json` a command prints one JSON ob
 `{"schema": 1, "ok": true, "error": null, "warnings": [], ...}`, and `monitor` one object a line. An error is
 `{"schema": 1, "type": "error", "ok": false, "error": {"id", "exit", "message", "hint"}, "warnings": []}`.
 Bars and live views appear on a terminal only; `NO_COLOR` is honoured; nothing ever prompts.
+A stream that is closed counts as `/dev/null`.
 
 Options take their value from: the flag, else the `EDGEKIT_*` variable that the option names, else
 [`edgekit.toml`](settings.md), else the board file, else the default.

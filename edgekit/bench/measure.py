@@ -1,21 +1,20 @@
 """Runs a model on a board and takes its figures."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, pipeline
+from edgekit import __version__, pipeline, scratch
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
 from edgekit.board import Board, EmulatorKind, RegionKind
 from edgekit.codegen.generator import GeneratedModel
 from edgekit.emulator import batch, counter, qemu
 from edgekit.errors import ToolError, UsageError
+from edgekit.files import read_regular
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
 from edgekit.percentiles import Percentiles, percentiles
@@ -96,7 +95,7 @@ def measure(
 
 def places(image: FirmwareImage, generated: GeneratedModel) -> counter.Places:
     """Return where the plugin finds the model in a firmware. Raises ToolError if it does not stand there."""
-    functions = symbols.read_functions(image.path.read_bytes(), str(image.path))
+    functions = symbols.read_functions(read_regular(image.path), str(image.path))
     run = symbols.function(functions, f"{generated.name}_run")
     caller = symbols.function(functions, _CALLER)
     kernels = sorted({step.kernel for step in generated.steps if step.kernel is not None})
@@ -141,8 +140,8 @@ def _in_qemu(
     notes: tuple[str, ...] = ()
     try:
         plugin = counter.build(version)
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            out = Path(folder) / "counts.txt"
+        with scratch.folder() as folder:
+            out = folder / "counts.txt"
             found = run(counter.arguments(plugin, places(image, generated), out))
             counts = counter.read(out, len(frames), calls)
     except ToolError as error:
@@ -276,7 +275,7 @@ def _sizes(image: FirmwareImage, board: Board, generated: GeneratedModel) -> _Si
     """Return what the linker made; without regions in the board file only the model's constants are known."""
     if not image.sections:
         return _Sizes(None, generated.weight_bytes + generated.table_bytes, None, None, ())
-    functions = symbols.read_functions(image.path.read_bytes(), str(image.path))
+    functions = symbols.read_functions(read_regular(image.path), str(image.path))
     run = symbols.function(functions, f"{generated.name}_run")
     model = run.end - run.begin + sum(part.bytes for part in image.sections if part.name == ".model")
     used = layout.usage(image.sections, board)

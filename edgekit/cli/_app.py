@@ -1,5 +1,6 @@
 """The command group, the options that every command has, and the one place where errors become exit codes."""
 
+import errno
 import functools
 import importlib
 import io
@@ -13,11 +14,12 @@ import click
 
 from edgekit import __version__, settings
 from edgekit.cli._output import Output, discard
-from edgekit.errors import EdgekitError, OutputError, UsageError
+from edgekit.errors import EdgekitError, OutputError, ToolError, UsageError
 
 _COMPLETE = "_EDGEKIT_COMPLETE"
 """The environment variable by which a shell asks for completions, as click names it."""
-_BUG = 1
+# What else than a MemoryError says so: a library that cannot be mapped, a thread that gets no stack.
+_NO_MEMORY = ("failed to map segment", "Cannot allocate memory", "can't start new thread", "std::bad_alloc")
 _HERE = Path(__file__).parent
 
 
@@ -103,19 +105,38 @@ def _show_log(output: Output, context: click.Context) -> None:
     before = log.level
     log.addHandler(shown)
     log.setLevel(logging.DEBUG)
+    log.propagate = (
+        False  # TensorFlow gives the root a handler of its own, to a stream that is closed by then
+    )
     context.call_on_close(lambda: log.removeHandler(shown))
     context.call_on_close(lambda: log.setLevel(before))
+    context.call_on_close(lambda: setattr(log, "propagate", True))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of what happened."""
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a label that the terminal's encoding lacks is no error
+        # A label that the terminal's encoding lacks is no error, and no two labels look alike for that.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if instruction := os.environ.get(_COMPLETE):
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(group, {}, "edgekit", _COMPLETE, instruction))
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _open_closed_streams() -> None:
+    """Send those of stdin, stdout and stderr that the caller has closed nowhere, as if they were /dev/null.
+
+    A file that is opened later would get the number of the closed one, and what a library or another program
+    writes to its stderr would end up in it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: that of the closed stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run(arguments: list[str]) -> int:
@@ -158,16 +179,44 @@ def _attempt(arguments: list[str], output: Output) -> tuple[int, EdgekitError | 
         discard(sys.stdout)
         return 0, None
     except Exception as error:
-        return _BUG, _bug(output, error)
+        import traceback
+
+        output.detail("".join(traceback.format_exception(error)))
+        found = _shortage(error) or _bug(error)
+        return found.exit_code, found
     return 0, None
 
 
-def _bug(output: Output, error: Exception) -> EdgekitError:
+def _shortage(error: Exception) -> EdgekitError | None:
+    """Return what to say where the machine is at fault: it lacks memory or room, or refuses a file."""
+    said = str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    no_memory = isinstance(error, MemoryError) or number == errno.ENOMEM
+    if no_memory or any(words in said for words in _NO_MEMORY):
+        return ToolError(
+            "there is not enough memory",
+            "close other programs, allow more (`ulimit -v` and `ulimit -u`), or give fewer or smaller images",
+        )
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return ToolError(
+            f"the locale's encoding, {error.encoding}, has no character {error.object[error.start]!a}",
+            "set LC_ALL=C.UTF-8 or PYTHONUTF8=1",
+        )
+    if isinstance(error, ImportError):
+        last = said.strip().splitlines()[-1:]
+        return ToolError(f"a Python package cannot be loaded: {''.join(last)[:300]}", "install it again")
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f": '{error.filename}'"
+        room = "make room there" if number in (errno.ENOSPC, errno.EDQUOT) else "-v says where that was"
+        return ToolError(f"the system refuses it: {error.strerror or said}{where}", room)
+    return None
+
+
+def _bug(error: Exception) -> EdgekitError:
     import traceback
 
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(last.filename).name}:{last.lineno}"
-    output.detail("".join(traceback.format_exception(error)))
     return EdgekitError(
         f"this is a bug in edgekit: {type(error).__name__} at {place}: {error}",
         "run again with -v and report what it prints",

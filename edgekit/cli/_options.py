@@ -10,6 +10,7 @@ import click
 
 from edgekit import settings, untrusted
 from edgekit.errors import UsageError
+from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
     from edgekit.board import Board
@@ -83,7 +84,8 @@ class Labels(click.ParamType[Any]):
         text = str(value)
         if not text:
             self.fail("no file of labels is named", param, ctx)
-        lines = self._lines(text, param, ctx) if "," not in text or _exists(text) else text.split(",")
+        is_file = "," not in text or _exists(text)
+        lines = self._lines(text, param, ctx) if is_file else from_system(text).split(",")
         labels = tuple(line.strip() for line in lines if line.strip())
         if not labels:
             self.fail(f"'{text}' holds no labels", param, ctx)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from edgekit.errors import EdgekitError, OutputError
+from edgekit.plain_text import is_plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,10 +79,14 @@ class Output:
                 {"schema": SCHEMA, "type": "error", "ok": False, "error": said, "warnings": self.warnings}
             )
             return
-        console = self.console()
-        console.print(printable(f"error: {error.message}"), style="bold red", **_PLAIN)
-        if error.hint:
-            console.print(printable(f"  try: {error.hint}"), **_PLAIN)
+        hint = f"  try: {error.hint}" if error.hint else ""
+        try:
+            console = self.console()
+            console.print(printable(f"error: {error.message}"), style="bold red", **_PLAIN)
+            if hint:
+                console.print(printable(hint), **_PLAIN)
+        except (ImportError, MemoryError):  # too little memory for rich
+            self.say(f"error: {error.message}\n{hint}")
 
     def console(self) -> "Console":
         """Return rich's console on stderr; it honours NO_COLOR and whether there is a terminal."""
@@ -139,7 +144,7 @@ def discard(stream: IO[str]) -> None:
 
 def printable(text: str) -> str:
     """Replace what could steer a terminal: labels, names and log lines come from untrusted files."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if is_plain(c) or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _plain(value: object) -> object:

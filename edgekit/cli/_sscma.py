@@ -44,7 +44,7 @@ class _Pictures:
         from edgekit import files
 
         path = self.path / f"frame-{number:06}.jpg" if self.is_folder else self.path
-        files.write_whole(path, jpeg)
+        files.write_whole(path, jpeg, durable=False)
         return path
 
 

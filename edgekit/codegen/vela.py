@@ -6,7 +6,6 @@ Cycles and times are Vela's estimate from its model of the NPU and of the memori
 import csv
 import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgekit import install, process
+from edgekit import install, process, scratch
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, MissingExtraError, ProjectError, ToolError
 from edgekit.graph import tflite
@@ -88,8 +87,7 @@ def compile_model(model: bytes, source: Graph, board: Board) -> Compiled:
     accelerator, settings, limit = _facts(board)
     if find_spec("ethosu") is None:
         raise MissingExtraError("ethos-u-vela", "tflm", "the Ethos-U of this board")
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
-        folder = Path(name)
+    with scratch.folder() as folder:
         (folder / "model.tflite").write_bytes(model)
         (folder / "board.ini").write_text(settings, "ascii")
         command = [sys.executable, "-P", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out"]

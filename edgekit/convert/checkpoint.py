@@ -153,7 +153,7 @@ def _read_safetensors(path: Path) -> Any:
     try:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("safetensors", "torch", "reading safetensors") from error
     try:
         return load_file(path)

@@ -15,7 +15,7 @@ def session(proto: bytes, name: str) -> Any:
     """Return an ONNX Runtime session on one thread. Raises ModelError, MissingExtraError."""
     try:
         import onnxruntime
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("onnxruntime", "convert", "running the float model") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

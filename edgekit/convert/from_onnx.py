@@ -8,6 +8,7 @@ from typing import Any
 from edgekit.convert import onnx_ops
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.errors import MissingExtraError, ModelError, UsageError
+from edgekit.files import open_regular, read_regular
 
 _FLOAT = 1
 _EXTERNAL = 1
@@ -27,7 +28,7 @@ def load(path: Path, *, size: tuple[int, int] | None = None) -> OnnxModel:
         MissingExtraError: onnx is not installed.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path)
     except OSError as error:
         raise ModelError(
             f"cannot read the model '{path}': {error.strerror or error}", "check the path"
@@ -77,7 +78,7 @@ def import_onnx() -> Any:
     """Return the package onnx. Raises MissingExtraError."""
     try:
         import onnx
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("onnx", "convert", "quantising a model") from error
     return onnx
 
@@ -265,7 +266,7 @@ def _read_external(proto: Any, folder: Path | None, name: str) -> None:
             length = end - offset if length < 0 else length
             if offset < 0 or offset + length > end:
                 raise ModelError(f"'{path}' ends before the weights '{tensor.name}' of '{name}'")
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 file.seek(offset)
                 tensor.raw_data = file.read(length)
         except (OSError, ValueError) as error:

@@ -6,11 +6,10 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from edgekit import errors, process
+from edgekit import errors, process, scratch
 from edgekit.convert import from_onnx
 from edgekit.convert.export_torch import Request
 from edgekit.convert.onnx_model import OnnxModel
@@ -34,9 +33,9 @@ def load(wanted: Request) -> OnnxModel:
     if importlib.util.find_spec("torch") is None:
         raise MissingExtraError("torch", "torch", f"reading {wanted.kind}")
     try:
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as name:
-            notes = _ask(Path(name), wanted)
-            raw = (Path(name) / "model.onnx").read_bytes()
+        with scratch.folder() as folder:
+            notes = _ask(folder, wanted)
+            raw = (folder / "model.onnx").read_bytes()
     except OSError as error:
         raise OutputError(
             f"cannot use the temporary folder: {error}", "make room there, or set TMPDIR"

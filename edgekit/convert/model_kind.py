@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from edgekit.errors import ModelError
+from edgekit.files import open_regular
+from edgekit.graph import recognise
 
 _LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
 _MAX_PICKLE = 1 << 28
@@ -72,13 +74,14 @@ def detect(path: Path) -> Found:
         if path.is_dir():
             what = "a TensorFlow SavedModel" if (path / "saved_model.pb").is_file() else "a folder"
             raise ModelError(f"'{path}' is {what}, not a model file", _HINT)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(64)
-        size = path.stat().st_size
+            size = path.stat().st_size
+            if head[:14] == _LEGACY_TORCH:
+                file.seek(0)
+                return _detect_pickle(file.read(min(size, _MAX_PICKLE)), path)
         if head[:4] == b"PK\x03\x04":
             return _detect_zip(path)
-        if head[:14] == _LEGACY_TORCH:
-            return _detect_pickle(path.read_bytes()[: _MAX_PICKLE + 1], path)
     except OSError as error:
         raise ModelError(
             f"cannot read the model '{path}': {error.strerror or error}", "check the path"
@@ -94,6 +97,8 @@ def detect(path: Path) -> Found:
 def _refuse_others(head: bytes, path: Path) -> None:
     if not head:
         raise ModelError(f"'{path}' is empty", "export or download the model again")
+    if found := recognise.stand_in(head):
+        raise ModelError(f"'{path}' is {found[0]}", found[1])
     if head[4:8] == b"TFL3":
         raise ModelError(
             f"'{path}' is a .tflite already",
@@ -110,7 +115,7 @@ def _refuse_others(head: bytes, path: Path) -> None:
 
 def _detect_zip(path: Path) -> Found:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
             ends = {name.partition("/")[2] or name: name for name in names}
             if "archive_format" in ends or any(n.endswith("serialized_exported_program.json") for n in names):
@@ -182,7 +187,7 @@ def _globals(data: bytes) -> Iterator[str]:
 
 
 def _is_safetensors(path: Path, size: int) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(size - 8, 100_000_000):
             return False
@@ -199,7 +204,7 @@ def _detect_onnx(path: Path) -> Found:
     """Walk the top-level fields of a protobuf: ONNX's ModelProto has its graph in field 7."""
     size = path.stat().st_size
     graph = False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while file.tell() < size:
             key = _varint(file)
             value = _varint(file) if key is not None and key & 7 in (0, 2) else None

@@ -1,6 +1,7 @@
 """An ONNX classifier and real images become an int8 .tflite that carries its contract."""
 
 import importlib.util
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -19,7 +20,14 @@ from edgekit.convert.recipe import Recipe
 from edgekit.convert.rewrites import max_pool
 from edgekit.data.frames import spread
 from edgekit.data.randomness import looks_random, random_error
-from edgekit.errors import MissingExtraError, ModelError, OracleError, UnsupportedOpError, UsageError
+from edgekit.errors import (
+    MissingExtraError,
+    ModelError,
+    OracleError,
+    ToolError,
+    UnsupportedOpError,
+    UsageError,
+)
 from edgekit.graph import label_metadata, metadata, tflite
 from edgekit.graph.ir import DType, Graph
 from edgekit.oracle import Oracle, oracle_version
@@ -40,6 +48,8 @@ _PACKAGES = (
     "requests",
     "ai_edge_litert",
 )
+_ADDRESS_SPACE = 4 << 30
+"""What it took on two cores was 2.5 GiB; each core more wants stacks for its threads."""
 _CHECKED = 4
 """Frames by which the Keras model is held against the ONNX model."""
 _TOLERANCE = 1e-3
@@ -99,9 +109,11 @@ def quantize(
         UnsupportedOpError: listing every ONNX operator that cannot be converted.
         ModelError: a converter fails, or changes what the model computes.
         MissingExtraError: a package of the extra `convert` is not installed.
+        ToolError: the process may take too little memory.
     """
     tell = progress or (lambda _: None)
     _check_packages()
+    _check_memory()
     _check_request(model, pixels, recipe)
     oracle = oracle_version()
     chosen = pixels[spread(len(pixels), recipe.max_images)]
@@ -164,6 +176,21 @@ def _check_packages() -> None:
             raise MissingExtraError(package, "convert", "quantising a model")
 
 
+def _check_memory() -> None:
+    """Refuse a limit of memory under which TensorFlow ends the process without a word, or waits for ever."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if allowed != resource.RLIM_INFINITY and allowed < _ADDRESS_SPACE:
+        raise ToolError(
+            f"there is not enough memory: TensorFlow reserves up to {_ADDRESS_SPACE >> 30} GiB of addresses, "
+            f"and a limit leaves this process {allowed >> 20:,} MiB",
+            "raise or remove the limit (`ulimit -v unlimited`); most of it is never used",
+        )
+
+
 def _check_request(model: OnnxModel, pixels: NDArray[np.uint8], recipe: Recipe) -> None:
     """Find every mistake of the user before anything slow begins."""
     shape = (*model.size, model.channels)
@@ -185,7 +212,7 @@ def _check_request(model: OnnxModel, pixels: NDArray[np.uint8], recipe: Recipe) 
                 f"{len(recipe.labels)} labels were given, but '{model.name}' has {model.classes} outputs",
                 "give one label per output, in the order of the training set's classes",
             )
-        label_metadata.labels_file(recipe.labels)
+        contract.check_labels(recipe.labels)
 
 
 def _check_conversion(found: NDArray[np.float32], expected: NDArray[np.float32], name: str) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from edgekit import scratch
+
 _LOG = logging.getLogger("edgekit.convert")
 
 
@@ -43,16 +45,16 @@ def captured(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def own_temporary_files() -> Iterator[Path]:
     """Give temporary files a folder of their own, which is removed with all that is in it.
 
     TensorFlow compiles code that it writes there, and removes neither before the process ends.
     """
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        tempfile.tempdir = folder
+    with scratch.folder() as place:
+        tempfile.tempdir = str(place)
         try:
-            yield Path(folder)
+            yield place
         finally:
             tempfile.tempdir = before
 

@@ -19,7 +19,7 @@ def simplify(model: OnnxModel) -> Any:
     onnx = from_onnx.import_onnx()
     try:
         import onnxslim
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("onnxslim", "convert", "quantising a model") from error
     proto = onnx.load_model_from_string(model.proto)
     try:

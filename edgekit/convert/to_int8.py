@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.convert.silence import captured, scratch
+from edgekit.convert.silence import captured, own_temporary_files
 from edgekit.errors import ModelError
 
 
@@ -31,7 +31,7 @@ def to_int8(keras: Any, inputs: NDArray[np.float32], name: str) -> bytes:
             yield [frame[None]]
 
     try:
-        with captured("TensorFlow Lite's converter"), scratch():
+        with captured("TensorFlow Lite's converter"), own_temporary_files():
             function = tf.function(lambda image: keras(image)).get_concrete_function(
                 tf.TensorSpec((1, *inputs.shape[1:]), tf.float32, name="image")
             )
@@ -54,6 +54,6 @@ def to_int8(keras: Any, inputs: NDArray[np.float32], name: str) -> bytes:
 
 def float_scores(keras: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the Keras model computes [N, classes], to hold it against the ONNX model."""
-    with captured("TensorFlow"), scratch():
+    with captured("TensorFlow"), own_temporary_files():
         rows = [np.asarray(keras(frame[None])).reshape(-1) for frame in inputs]
     return np.stack(rows).astype(np.float32)

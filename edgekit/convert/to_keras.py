@@ -5,15 +5,15 @@ import gc
 import os
 import random
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgekit import scratch
 from edgekit.convert.onnx_model import OnnxModel
-from edgekit.convert.silence import captured, scratch
+from edgekit.convert.silence import captured, own_temporary_files
 from edgekit.errors import MissingExtraError, ModelError
 
 # onnx2tf fetches a file of this name over the network unless it lies in the working folder. It feeds the
@@ -35,7 +35,7 @@ def to_keras(model: OnnxModel, proto: Any) -> Any:
     # Keras numbers layers over the life of a process; fresh numbers make the same bytes each time.
     tf_keras.backend.clear_session()
     keep = {"keep_shape_absolutely_input_names": [model.input_name]} if model.channels_last else {}
-    with scratch() as folder, contextlib.chdir(folder):
+    with own_temporary_files() as folder, contextlib.chdir(folder):
         noise = np.random.default_rng(0)
         np.save(_SAMPLE, noise.random((20, 128, 128, 3), dtype=np.float32))
         Path("model.onnx").write_bytes(proto.SerializeToString(deterministic=True))
@@ -64,7 +64,7 @@ def import_onnx2tf() -> Any:
     try:
         with captured("importing TensorFlow"), _contained(), _no_collection(), _no_settings():
             import onnx2tf
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         package = (error.name or str(error)).partition(".")[0]
         raise MissingExtraError(package, "convert", "quantising a model") from error
     return onnx2tf
@@ -98,8 +98,8 @@ def _no_collection() -> Iterator[None]:
 def _no_settings() -> Iterator[None]:
     """Keep Keras from the home folder: it writes its settings there, and would convert by those it finds."""
     before = os.environ.get("KERAS_HOME")
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        os.environ["KERAS_HOME"] = folder
+    with scratch.folder() as folder:
+        os.environ["KERAS_HOME"] = str(folder)
         try:
             yield
         finally:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
+from edgekit.files import open_regular
 
 _MAX_BYTES = 1 << 32
 """No array unfolds to more than this; it bounds what a small archive can make of itself."""
@@ -35,7 +36,7 @@ def load_npz(path: Path) -> Dataset:
         DataError: the archive is damaged, lacks `images`, or an array has the wrong type, rank or size.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             if "images" not in members:
                 raise DataError(f"'{path}' has no array 'images', only {sorted(members)[:8]}", _HINT)
@@ -57,7 +58,7 @@ def load_npy(path: Path) -> Dataset:
 def read_npy(path: Path) -> NDArray[Any]:
     """Read the one array of a .npy, of any type. Raises DataError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _read(file, path.stat().st_size, f"'{path}'")
     except OSError as error:
         raise DataError(

@@ -24,7 +24,7 @@ def frames(number: int, preprocess: Preprocess, size: tuple[int, int]) -> Iterat
     """
     try:
         import cv2
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("opencv-python-headless", "camera", "a camera") from error
     camera = cv2.VideoCapture(number)
     try:

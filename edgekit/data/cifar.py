@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
+from edgekit.files import open_regular, read_regular
 
 _RECORD = 1 + 3 * 32 * 32
 CLASSES = (
@@ -37,7 +38,7 @@ def is_batch(path: Path) -> bool:
     size = path.stat().st_size
     if size == 0 or size % _RECORD != 0:
         return False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(1)[0] < len(CLASSES)
 
 
@@ -45,7 +46,7 @@ def load(paths: tuple[Path, ...], source: str) -> Dataset:
     """Read batch files in order. Raises DataError when one is cut or has labels of 10 and above."""
     batches = []
     for path in paths:
-        raw = np.fromfile(path, np.uint8)
+        raw = np.frombuffer(read_regular(path), np.uint8)
         if raw.size == 0 or raw.size % _RECORD != 0:
             raise DataError(
                 f"'{path}' has {raw.size} bytes; CIFAR-10 batches hold records of {_RECORD}", "fetch it again"

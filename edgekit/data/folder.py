@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from edgekit.data.dataset import Dataset, Image
 from edgekit.data.prepare import open_image
 from edgekit.errors import DataError
+from edgekit.files import open_regular
+from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -77,7 +79,7 @@ def load(path: Path, labels: tuple[str, ...] | None) -> Dataset:
                 f"the folder '{path}' holds no images", "give a folder of images, or of one folder per class"
             )
         return _dataset(loose, None, None, path)
-    found = {folder.name: _images(folder) for folder in folders}
+    found = {from_system(folder.name): _images(folder) for folder in folders}
     if loose and any(found.values()):
         raise DataError(
             f"'{path}' holds images ('{loose[0].name}') beside class folders ('{folders[0].name}')",
@@ -102,7 +104,7 @@ def _images(path: Path) -> tuple[Path, ...]:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(16)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
+from edgekit.files import open_regular
 
 _MAX_BYTES = 1 << 32
 _PIECE_BYTES = 1 << 20
@@ -40,7 +41,7 @@ def find(folder: Path, split: str) -> Path | None:
 
 
 def _can_be(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(4)
     return is_header(head) or head[:2] == b"\x1f\x8b"
 
@@ -76,7 +77,7 @@ def _labels_beside(path: Path) -> Path | None:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    with path.open("rb") as raw:
+    with open_regular(path) as raw:
         compressed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         if not compressed:

@@ -7,6 +7,8 @@ from pathlib import Path
 from edgekit.data import arrays, cifar, folder, idx
 from edgekit.data.dataset import Dataset
 from edgekit.errors import DataError
+from edgekit.files import open_regular
+from edgekit.graph import recognise
 
 _KINDS = (
     "a folder of images, with or without one sub-folder per class; .npz with `images` uint8 [N,H,W,C] and "
@@ -38,8 +40,8 @@ def load(path: Path, *, labels: Sequence[str] | None = None, split: Split = Spli
     try:
         if path.is_dir():
             return _load_folder(path, names, split)
-        with path.open("rb") as file:
-            head = file.read(16)
+        with open_regular(path) as file:
+            head = file.read(64)
         return _load_file(path, head)
     except FileNotFoundError as error:
         raise DataError(f"'{path}' does not exist", f"data can be {_KINDS}") from error
@@ -70,4 +72,6 @@ def _load_file(path: Path, head: bytes) -> Dataset:
         return folder.load_image(path)
     if cifar.is_batch(path):
         return cifar.load((path,), str(path))
+    if found := recognise.stand_in(head):
+        raise DataError(f"'{path}' is {found[0]}", found[1])
     raise DataError(f"'{path}' is no data set that edgekit knows", f"data can be {_KINDS}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgekit.contract import Color, Resize
 from edgekit.data.dataset import Image
 from edgekit.errors import DataError
+from edgekit.files import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -63,7 +64,7 @@ def open_image(path: Path) -> "PillowImage":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", pillow.DecompressionBombWarning)
-            with pillow.open(path, formats=_FORMATS) as image:
+            with open_regular(path) as file, pillow.open(file, formats=_FORMATS) as image:
                 image.load()
                 return image.copy() if image.readonly else image
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 
 from edgekit.device.frame import CHUNK_MAX, CHUNK_UNIT, PROTOCOL_VERSION, HelloPacket, chunk_wire_bytes
 from edgekit.errors import ContractMismatchError, DeviceError
+from edgekit.plain_text import is_plain
 
 _MAX_BYTES = 1 << 30
 
@@ -185,4 +186,4 @@ class _Reader:
 
     def text(self, field: Field) -> str:
         text = self.raw(field).decode("utf-8", "replace")
-        return "".join(character if character.isprintable() else "?" for character in text)
+        return "".join(character if is_plain(character) else "?" for character in text)

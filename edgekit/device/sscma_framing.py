@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from edgekit.plain_text import is_plain
+
 MAX_LINE_BYTES = 1 << 20
 """Longer lines are dropped; a 640x480 JPEG in base64 has about 100 kB."""
 MAX_DEPTH = 16
@@ -120,7 +122,7 @@ class Messages:
 
 def plain(text: str, limit: int = MAX_TEXT) -> str:
     """Return a device's text without what could steer a terminal, and not longer than `limit`."""
-    return "".join(c for c in text[: 2 * limit] if c.isprintable())[:limit].strip()
+    return "".join(c for c in text[: 2 * limit] if is_plain(c))[:limit].strip()
 
 
 def is_shallow(value: Any, depth: int = MAX_DEPTH) -> bool:

@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit import scratch
 from edgekit.board import Board
 from edgekit.emulator import check_runnable, ending, qemu
 from edgekit.errors import DeviceError, OutputError, ToolError, UsageError
@@ -90,7 +91,7 @@ def run(
     count = min(jobs or len(os.sched_getaffinity(0)), len(frames))
     with contextlib.ExitStack() as stack:
         try:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-")))
+            folder = stack.enter_context(scratch.folder())
             parts = [
                 stack.enter_context(_started(image, board, folder / str(number), part, arguments))
                 for number, part in enumerate(np.array_split(frames, count))

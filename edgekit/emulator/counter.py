@@ -7,13 +7,12 @@ firmware is the one that goes on boards: nothing is added to it for the count.
 import hashlib
 import shlex
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from edgekit import process, resources, toolchain
-from edgekit.errors import OutputError, ToolError
+from edgekit import process, resources, scratch, toolchain
+from edgekit.errors import ToolError
 from edgekit.files import write_whole
 
 SOURCE = Path(__file__).with_name("ek_count.c")
@@ -59,21 +58,17 @@ def build(qemu_version: str) -> Path:
     target = (resources.cache() / "plugins" / f"ek_count-{key.hexdigest()[:24]}.so").absolute()
     if target.is_file():
         return target
-    try:
-        scratch = tempfile.TemporaryDirectory(prefix="edgekit-")
-    except OSError as error:
-        raise OutputError(f"cannot make a temporary folder: {error.strerror}", "set TMPDIR") from error
-    with scratch as name:
-        (Path(name) / SOURCE.name).write_bytes(source)
+    with scratch.folder() as folder:
+        (folder / SOURCE.name).write_bytes(source)
         command = [*compiler.command, *flags, "-o", "ek_count.so", SOURCE.name]
         process.run(
             command,
-            cwd=Path(name),
-            env=compiler.environment(),
+            cwd=folder,
+            env=compiler.environment(folder),
             timeout_s=_COMPILE_S,
             hint=f"the command was `{shlex.join(command)}`",
         )
-        write_whole(target, (Path(name) / "ek_count.so").read_bytes())
+        write_whole(target, (folder / "ek_count.so").read_bytes())
     return target
 
 

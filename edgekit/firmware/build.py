@@ -6,13 +6,13 @@ import re
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit import process, toolchain
+from edgekit import process, scratch, toolchain
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
-from edgekit.files import locked, write_whole
+from edgekit.files import locked, read_regular, write_whole
 from edgekit.firmware import layout, manifest, sdk
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.manifest import OBJECTS
@@ -86,7 +86,9 @@ def build(
         if sdk_dir is not None:
             raise UsageError(f"the board '{board.id}' is built without an SDK", "leave out --sdk")
         chosen = toolchain.find(board.soc.isa, board.build.compilers, compiler)
-        return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
+        with scratch.folder() as temporary:
+            chosen = replace(chosen, extra_env=(*chosen.extra_env, *scratch.environment(temporary)))
+            return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
 
 
 def load_image(project_dir: Path) -> FirmwareImage:
@@ -251,24 +253,30 @@ def _make(project_dir: Path, job: _Job, compiler: Compiler) -> None:
         key.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot remove '{key}': {error.strerror}") from error
-    process.run(
-        job.command,
-        cwd=project_dir,
-        env=compiler.environment(),
-        timeout_s=_COMPILE_S,
-        hint=job.hint,
-    )
-    write_whole(key, job.key.encode())
+    try:
+        process.run(
+            job.command,
+            cwd=project_dir,
+            env=compiler.environment(),
+            timeout_s=_COMPILE_S,
+            hint=job.hint,
+        )
+    except ToolError:
+        scratch.check_room()
+        raise
+    write_whole(key, _stamp(project_dir, job), durable=False)
 
 
 def _is_fresh(project_dir: Path, job: _Job) -> bool:
     try:
-        return (
-            _key_path(project_dir, job).read_bytes() == job.key.encode()
-            and (project_dir / job.output).is_file()
-        )
-    except OSError:
+        return read_regular(_key_path(project_dir, job)) == _stamp(project_dir, job)
+    except (OSError, ToolError):
         return False
+
+
+def _stamp(project_dir: Path, job: _Job) -> bytes:
+    """Return what stands beside an output: how it was made, and what it is, lest a power cut pass for it."""
+    return f"{job.key} {_digest(_read(project_dir / job.output))}".encode()
 
 
 def _key_path(project_dir: Path, job: _Job) -> Path:
@@ -281,7 +289,7 @@ def _project_digest(project_dir: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ToolError(
             f"cannot read '{path}': {error.strerror}", "run `edgekit generate` again into this folder"

@@ -120,7 +120,7 @@ class FirmwareImage:
         parts = [{**asdict(part), "path": part.path.relative_to(folder).as_posix()} for part in self.parts]
         fields = {"schema": SCHEMA, **asdict(self), "path": self.path.name, "parts": parts}
         text = json.dumps(fields, indent=2, sort_keys=True) + "\n"
-        write_whole(self.path.parent / RECORD, text.encode("utf-8"))
+        write_whole(self.path.parent / RECORD, text.encode("utf-8"), durable=False)
 
     @classmethod
     def load(cls, folder: Path) -> "FirmwareImage":

@@ -1,5 +1,6 @@
 """Puts generated model, runtime, application and the board's own files together into one buildable folder."""
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgekit import __version__, resources
 from edgekit.board import Board, Runtime
 from edgekit.errors import OutputError, ProjectError, ToolError, UsageError
-from edgekit.files import locked, write_whole
+from edgekit.files import TEMPORARY, locked, read_regular, write_whole
 from edgekit.firmware import camera as board_camera
 from edgekit.firmware import esp32s3, manifest, mlperf_tiny, partitions
 
@@ -152,12 +153,13 @@ def write(project: FirmwareProject, out: Path) -> None:
             return
         # From here until the end edgekit.json says that the folder is not complete, but whose it is.
         both = dict(old) | {name: _digest(content) for name, content in project.files.items()}
-        write_whole(out / manifest.NAME, _opening(project, both))
+        _sweep(out, both)
+        write_whole(out / manifest.NAME, _opening(project, both), durable=False)
         for name, content in project.files.items():
             if not _same(out / name, content):
-                write_whole(out / name, content)
+                write_whole(out / name, content, durable=False)
         _remove(out, sorted(set(old) - set(project.files)))
-        write_whole(out / manifest.NAME, project.manifest)
+        write_whole(out / manifest.NAME, project.manifest, durable=False)
 
 
 def include_folders(files: Iterable[str]) -> tuple[str, ...]:
@@ -299,7 +301,7 @@ def _owned(out: Path, new: Iterable[str]) -> Mapping[str, str]:
     try:
         found = manifest.read(out)
         if found is None:
-            foreign = sorted(path.name for path in out.iterdir())
+            foreign = sorted(path.name for path in out.iterdir() if not path.name.startswith(TEMPORARY))
         else:
             foreign = [name for name in new if name not in found.files and (out / name).exists()]
     except ToolError as error:
@@ -313,6 +315,15 @@ def _owned(out: Path, new: Iterable[str]) -> Mapping[str, str]:
             "choose an empty folder with -o, or move them away",
         )
     return {} if found is None else found.files
+
+
+def _sweep(out: Path, names: Iterable[str]) -> None:
+    """Remove what a killed run was writing; the folder is locked, so nobody is writing it now."""
+    root = out.resolve()
+    for folder in {(out / name).parent.resolve() for name in names}:
+        for path in folder.glob(f"{TEMPORARY}*") if folder.is_relative_to(root) else ():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _remove(out: Path, names: Iterable[str]) -> None:
@@ -333,7 +344,7 @@ def _remove(out: Path, names: Iterable[str]) -> None:
 
 def _same(path: Path, content: bytes) -> bool:
     try:
-        return path.read_bytes() == content
+        return read_regular(path) == content
     except OSError:
         return False
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edgekit.errors import FlashError
+from edgekit.files import open_regular
 from edgekit.flash import Note, Progress, _volumes
 from edgekit.flash._uf2_format import BLOCK_BYTES
 
@@ -53,9 +54,9 @@ class DriveFile:
     """An unbuffered file of the operating system; an old one of that name is emptied, a link not followed."""
 
     def __init__(self, path: Path) -> None:
-        flags = (
-            os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        for name in ("O_NOFOLLOW", "O_BINARY", "O_NONBLOCK"):  # a pipe is an error, not a wait
+            flags |= getattr(os, name, 0)
         self._number = os.open(path, flags, 0o666)
 
     def write(self, data: bytes) -> None:
@@ -127,7 +128,7 @@ def _advice(expected: Expected, folder: Path | None) -> str:
 def _check_board(drive: Path, expected: Expected) -> None:
     as_it_was = "nothing was written, the board is as it was"
     try:
-        with (drive / _INFO).open("rb") as file:
+        with open_regular(drive / _INFO) as file:
             text = file.read(_INFO_BYTES).decode("utf-8", errors="replace")
     except OSError as error:
         raise FlashError(

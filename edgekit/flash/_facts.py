@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgekit.board import Board
 from edgekit.errors import FlashError
+from edgekit.files import read_regular
 from edgekit.toml_table import Table
 
 
@@ -24,7 +25,7 @@ def content(path: Path, sha256: str, board: Board) -> bytes:
     """
     as_it_was = f"the board '{board.id}' is as it was"
     try:
-        found = path.read_bytes()
+        found = read_regular(path)
     except OSError as error:
         raise FlashError(f"cannot read the image '{path}': {error.strerror}; {as_it_was}") from error
     if hashlib.sha256(found).hexdigest() != sha256:

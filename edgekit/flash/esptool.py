@@ -10,11 +10,10 @@ import hashlib
 import importlib.metadata
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edgekit import install, process
+from edgekit import install, process, scratch
 from edgekit.board import Board
 from edgekit.device.ports import choose, list_ports
 from edgekit.device.transport import open_port
@@ -26,6 +25,7 @@ from edgekit.errors import (
     ToolError,
     UsageError,
 )
+from edgekit.files import read_regular
 from edgekit.firmware.image import FirmwareImage, FlashSettings, Part
 from edgekit.flash import Progress
 from edgekit.flash._esptool_facts import LARGEST_FLASH, SECTOR_BYTES, Facts, read
@@ -108,12 +108,9 @@ def flash_merged(path: Path, board: Board, port: str | None, progress: Progress 
     """
     facts = read(board)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FLASH + 1)
+        content = read_regular(path, LARGEST_FLASH)
     except OSError as error:
         raise FlashError(f"cannot read '{path}': {error.strerror}; {_AS_IT_WAS}") from error
-    if len(content) > LARGEST_FLASH:
-        raise FlashError(f"'{path}' is larger than any flash, {LARGEST_FLASH:,} B; {_AS_IT_WAS}")
     _check_merged(path, content, board, facts)
     # What is checked is what is written, whatever becomes of the file meanwhile.
     with _temporary(content) as copy:
@@ -227,8 +224,8 @@ def _run(command: Sequence[str], on_line: Callable[[str], bool], patience_s: flo
     In the user's folder it would obey an esptool.cfg, setup.cfg or tox.ini that lies there, whoever wrote it;
     esptool before its use of esp-pylib runs what such a file gives as a reset sequence as Python.
     """
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        return process.stream(command, on_line, cwd=Path(folder), env=_environment(), patience_s=patience_s)
+    with scratch.folder() as folder:
+        return process.stream(command, on_line, cwd=folder, env=_environment(), patience_s=patience_s)
 
 
 def _environment() -> dict[str, str]:
@@ -270,7 +267,7 @@ def _check_merged(path: Path, content: bytes, board: Board, facts: Facts) -> Non
 def _check_unchanged(part: Part) -> bytes:
     """Return the content of a part. Raises FlashError where it is not the one that was built."""
     try:
-        content = part.path.read_bytes()
+        content = read_regular(part.path)
     except OSError as error:
         raise FlashError(f"cannot read '{part.path}': {error.strerror}; {_AS_IT_WAS}") from error
     if hashlib.sha256(content).hexdigest() != part.sha256:
@@ -283,7 +280,7 @@ def _check_unchanged(part: Part) -> bytes:
 @contextlib.contextmanager
 def _temporary(content: bytes) -> Iterator[Path]:
     """Yield the path of a file with this content, which goes away again."""
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "content.bin"
+    with scratch.folder() as folder:
+        path = folder / "content.bin"
         path.write_bytes(content)
         yield path

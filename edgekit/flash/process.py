@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit import resources
 from edgekit.board import Board
 from edgekit.errors import FlashError, ToolError, UsageError
-from edgekit.files import locked, write_whole
+from edgekit.files import locked, read_regular, write_whole
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import Progress
 
@@ -30,7 +30,7 @@ def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progre
     if board.flash.facts:
         raise UsageError(f"'{board.path}': the flash method 'process' takes no facts")
     try:
-        content = image.path.read_bytes()
+        content = read_regular(image.path)
     except OSError as error:
         raise FlashError(
             f"cannot read the image '{image.path}': {error.strerror}; the board '{board.id}' is as it was"
@@ -46,7 +46,7 @@ def flash(image: FirmwareImage, board: Board, port: str | None, progress: Progre
     with locked(folder):
         # The record is what counts, and it is replaced last: a new name for a new image.
         target = folder / f"firmware-{image.sha256[:16]}"
-        write_whole(target, content)
+        write_whole(target, content, durable=False)
         target.chmod(0o755)
         replace(image, path=target).save()
         for path in folder.glob("firmware-*"):

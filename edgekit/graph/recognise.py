@@ -11,13 +11,30 @@ _STARTS = (
     (b"UF2\n", "a UF2 firmware image"),
     (b"ustar", "a tar archive"),
 )
+_STAND_INS = (
+    (
+        b"version https://git-lfs.github.com/",
+        "a Git LFS pointer, not the file",
+        "run `git lfs pull` in its clone",
+    ),
+    (b"<!doctype html", "a web page", "download the file itself, not the page about it"),
+    (b"<html", "a web page", "download the file itself, not the page about it"),
+)
 _CONVERT = "convert it with `edgekit quantize MODEL --calibration DATA`"
+
+
+def stand_in(data: bytes) -> tuple[str, str] | None:
+    """Return what was got instead of a file, and how to get that; None where it is nothing of the kind."""
+    start = data[:64].lstrip().lower()
+    return next(((what, hint) for begin, what, hint in _STAND_INS if start.startswith(begin)), None)
 
 
 def describe(data: bytes) -> tuple[str, str]:
     """Return what `data` looks like ("an ONNX model"), and what to do about it."""
     if not data:
         return "an empty file", "write or download the model again"
+    if found := stand_in(data):
+        return found
     for start, what in _STARTS:
         if data.startswith(start):
             return what, _CONVERT if data.startswith((b"PK", b"\x89HDF")) else "name a .tflite file"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgekit import install
 from edgekit.errors import ModelError
+from edgekit.files import read_regular
 from edgekit.graph import recognise, schema
 from edgekit.graph.flatbuffer import FlatBuffer, Table, damaged
 from edgekit.graph.ir import DType, Graph, Op, OptionValue, Quantization, Tensor
@@ -44,17 +45,11 @@ def read_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ModelError(f"'{path}' is a folder, not a model file", "name a .tflite file")
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        return read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise ModelError(
             f"cannot read the model '{path}': {error.strerror or error}", "make one with `edgekit quantize`"
         ) from error
-    except ValueError as error:
-        raise ModelError(f"cannot read the model: {error}") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise ModelError(f"'{path}' is larger than {MAX_FILE_BYTES} bytes; no microcontroller can hold it")
-    return data
 
 
 def parse(data: bytes, name: str = "model") -> Graph:

@@ -117,7 +117,7 @@ def test_what_is_no_model_is_refused(cli: Callable, data: tuple[Path, Path], len
 def test_a_missing_extra_names_the_pip_line(data: tuple[Path, Path], tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     blocked.mkdir()
-    (blocked / "onnx.py").write_text("raise ImportError('not installed')")
+    (blocked / "onnx.py").write_text("raise ModuleNotFoundError(\"No module named 'onnx'\", name='onnx')")
     arguments = [sys.executable, "-m", "edgekit", "quantize", MODEL, "--calibration", data[0], *OPTIONS]
     done = subprocess.run(
         [*arguments, "-o", tmp_path / "m.tflite"],

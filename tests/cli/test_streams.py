@@ -1,6 +1,7 @@
 """Where a command's words go: full disks, closed pipes, poor encodings, shells that ask for completions."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 
 EDGEKIT = f"'{sys.executable}' -m edgekit"
 
@@ -54,15 +56,117 @@ def test_stdin_may_be_closed() -> None:
     assert shell("edgekit boards <&-").returncode == 0
 
 
+# Commands that need what an earlier one has made stand behind it.
+LINES = {
+    "boards": "",
+    "doctor": "",
+    "init": "--force",
+    "inspect": "model.tflite",
+    "generate": "foreign.tflite -o fw",  # with a warning
+    "build": "fw",
+    "flash": "fw",
+    "classify": "--model model.tflite --input x.npy --output y.npy",
+    "prove": "--model model.tflite --random 2",
+    "bench": "model.tflite --count 2",
+    "monitor": "--model model.tflite --source test.npz --count 2 --json",
+    "emulate": "--board arc_em9d",  # is compiled only: an error
+    "export": "model.tflite -o library.zip",
+    "quantize": "model.tflite --calibration test.npz -o q.tflite",  # is a .tflite already: an error
+    "demo": "--count 0",  # an error
+}
+
+
+def test_every_command_works_with_closed_streams(model: Path, labelled: Path, tmp_path: Path) -> None:
+    """What is opened next must not get the number of a closed stream: compilers and libraries write to it."""
+    from edgekit.cli import _app
+
+    assert LINES.keys() == set(_app.group.list_commands(None))  # type: ignore[arg-type]
+    (tmp_path / "foreign.tflite").write_bytes(small_models.classifier())
+    quiet = {"EDGEKIT_CACHE": str(tmp_path / "cache"), "CI": "1"}
+    failing = {"emulate": 2, "quantize": 4, "demo": 2}
+    for name, options in LINES.items():
+        done = shell(f"cd '{tmp_path}' && edgekit {name} {options} 2>&- <&-", **quiet)
+        assert done.returncode == failing.get(name, 0), f"{name}: {done.stdout}"
+        assert "warning: " not in done.stdout, "talk is on stdout"
+    for name in ("build", "prove"):
+        done = shell(
+            f"cd '{tmp_path}' && rm -rf fw/obj && edgekit {name} {LINES[name]} >&- 2>&- <&-", **quiet
+        )
+        assert done.returncode == 0, name
+
+
+@pytest.mark.parametrize("kilobytes", [200_000, 300_000, 450_000])
+def test_too_little_memory_is_said_and_no_bug(model: Path, tmp_path: Path, kilobytes: int) -> None:
+    with (tmp_path / "large.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (1 << 22, 8, 8, 3)}
+        )
+        file.truncate(file.tell() + (192 << 22))
+    for options in (f"classify --model '{model}' --input large.npy --output y.npy", "doctor"):
+        # A thread of OpenBLAS for each core would take memory of its own.
+        line = f"cd '{tmp_path}' && ulimit -v {kilobytes} && edgekit {options}"
+        done = shell(line, OPENBLAS_NUM_THREADS="1")
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "bug" not in done.stderr, done.stderr
+        if options != "doctor":
+            assert done.returncode == 7, done.stderr
+            assert "not enough memory" in done.stderr
+
+
+def test_a_limit_that_ends_tensorflow_is_refused(tmp_path: Path) -> None:
+    from edgekit import resources
+
+    digits = resources.examples() / "digits" / "digits.onnx"
+    np.savez(tmp_path / "images.npz", images=np.indices((8, 32, 32)).sum(0).astype(np.uint8))
+    options = f"'{digits}' --calibration images.npz --color gray -o q.tflite"
+    done = shell(f"cd '{tmp_path}' && ulimit -v 2500000 && edgekit quantize {options}")
+    assert done.returncode == 7, done.stderr
+    assert "not enough memory: TensorFlow" in done.stderr
+
+
 def test_an_encoding_without_the_labels_characters_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
-    import small_models
-
     path.write_bytes(small_models.classifier())
     renamed = path.rename(tmp_path / "größe-模型.tflite")
     done = shell(f"edgekit generate '{renamed}' -o '{tmp_path}/fw-模型'", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
-    assert "fw-??" in done.stdout
+    assert r"fw-\u6a21\u578b" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_labels_of_any_script_pass_a_locale_that_has_none(
+    model: Path, tmp_path: Path, locale: dict[str, str]
+) -> None:
+    from PIL import Image
+
+    names = ("größe", "模型", "кот")
+    (tmp_path / "labels.txt").write_text("\n".join(names), "utf-8")
+    for number, name in enumerate(names):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (80 * number, 9, 9)).save(tmp_path / "pictures" / name / "0.png")
+    for given in ("labels.txt", ",".join(names)):
+        options = f"--model '{model}' --labels {given}"
+        done = shell(f"cd '{tmp_path}' && edgekit flash {options}", **locale)
+        assert done.returncode == 0, done.stderr
+        done = shell(f"cd '{tmp_path}' && edgekit monitor {options} --source pictures", **locale)
+        assert done.returncode == 0, done.stderr
+        shown = [name.encode("ascii", "backslashreplace").decode() for name in names]
+        assert any(name in done.stdout for name in (*names, *shown)), done.stdout
+        done = shell(f"cd '{tmp_path}' && edgekit monitor {options} --source pictures --json", **locale)
+        assert json.loads(done.stdout.splitlines()[1])["label"] in names
+
+
+def test_a_name_that_the_locale_cannot_say_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "edgekit.toml").write_text(
+        'schema = 1\n[data]\nsource = "größe"\n[model]\noutput = "größe"\n', "utf-8"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for command in ("monitor", "generate", "prove --data größe", "init --force"):
+        done = shell(f"cd '{tmp_path}' && edgekit {command}", **locale)
+        assert "bug" not in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_folder_that_is_gone_has_no_project_file(tmp_path: Path) -> None:
@@ -103,8 +207,6 @@ def test_a_frame_is_drawn_in_its_colours_whatever_their_order_on_the_wire(model:
 def test_an_error_is_told_with_the_warnings_before_it(
     cli: Callable, tmp_path: Path, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import small_models
-
     (tmp_path / "foreign.tflite").write_bytes(small_models.classifier())
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
     done = cli("monitor", "--model", "foreign.tflite", "--source", labelled, "--json")

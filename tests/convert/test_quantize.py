@@ -283,7 +283,7 @@ def test_float_operators_that_remain_are_named(make_net: Any, monkeypatch: pytes
     ("pixels", "wanted", "message"),
     [
         (smooth(4), recipe.Recipe(RGB, labels=("a", "b")), "2 labels were given, but .* has 5 outputs"),
-        (smooth(4), recipe.Recipe(RGB, labels=("a\nb", *"cdef")), "line break"),
+        (smooth(4), recipe.Recipe(RGB, labels=("a\nb", *"cdef")), "plain text"),
         (smooth(4), recipe.Recipe(GRAY), "color 'gray' has 1 channel"),
         (smooth(4, 9, 8), recipe.Recipe(RGB), r"\[4, 9, 8, 3\]"),
         (smooth(4).astype(np.float32), recipe.Recipe(RGB), "float32"),

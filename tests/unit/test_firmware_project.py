@@ -245,10 +245,10 @@ def test_an_interrupted_write_never_looks_complete_and_can_be_repeated(
         project.write(first, out)
         count = iter(range(stop))
 
-        def write(path: Path, content: bytes, count=count) -> None:  # type: ignore[no-untyped-def]
+        def write(path: Path, content: bytes, count=count, **options: bool) -> None:  # type: ignore[no-untyped-def]
             if next(count, None) is None:
                 raise KeyboardInterrupt
-            real(path, content)
+            real(path, content, **options)
 
         monkeypatch.setattr(project, "write_whole", write)
         try:

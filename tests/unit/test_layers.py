@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 LAYERS = (
     {"install", "percentiles", "untrusted"},
     {"errors"},
-    {"resources", "process", "child", "files", "toml_table", "json_object"},
+    {"resources", "process", "child", "files", "scratch", "toml_table", "json_object", "plain_text"},
     {"graph"},
     {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from edgekit import data
 from edgekit.convert.model_kind import ModelKind, detect
-from edgekit.errors import ModelError
+from edgekit.errors import DataError, ModelError
 
 
 class Evil:
@@ -119,3 +120,26 @@ def test_a_cut_archive_is_an_error_at_every_length(tmp_path: Path) -> None:
         (tmp_path / "b").write_bytes(whole[:cut])
         with pytest.raises(ModelError):
             detect(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "advice"),
+    [
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n",
+            "Git LFS pointer",
+            "git lfs pull",
+        ),
+        ("<!DOCTYPE html><html>", "web page", "the file itself"),
+        ("\n<html lang=en>", "web page", "the file itself"),
+    ],
+)
+def test_what_was_got_instead_of_a_file_is_named(
+    tmp_path: Path, content: str, what: str, advice: str
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_text(content)
+    for read, kind in ((detect, ModelError), (data.load, DataError)):
+        with pytest.raises(kind, match=what) as caught:
+            read(path)
+        assert advice in caught.value.hint

@@ -210,6 +210,8 @@ def test_public_models_equal_the_schemas_own_reader(anchor: Callable[[str], Path
         (b'\x10\0\0\0\0\0\0\0{"a": {}}      ', "a safetensors file"),
         (b"\x1c\0\0\0ET12" + bytes(9), "an ExecuTorch program"),
         (b"hello, this is a text\n", "a text file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "a Git LFS pointer"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
         (b"\x89PNG\r\n", "a PNG image"),
         (bytes(100), "no kind of model"),
         (b"\xff\xfe\x00", "no kind of model"),

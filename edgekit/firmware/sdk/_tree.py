@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from edgekit import process
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError
-from edgekit.files import write_whole
+from edgekit.files import read_regular, write_whole
 from edgekit.firmware import layout, manifest
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.manifest import Manifest
@@ -146,13 +146,13 @@ def finish(
         DoesNotFitError: a region is too small.
     """
     try:
-        linked, content = elf.read_bytes(), output.read_bytes()
-        project = (project_dir / manifest.NAME).read_bytes()
+        linked, content = read_regular(elf), read_regular(output)
+        project = read_regular(project_dir / manifest.NAME)
     except OSError as error:
         raise ToolError(f"cannot read what the SDK has built: {error}") from error
     sections = layout.read_sections(linked, str(elf))
     layout.check(sections, board)
-    write_whole(project_dir / IMAGE, content)
+    write_whole(project_dir / IMAGE, content, durable=False)
     image = FirmwareImage(
         path=project_dir / IMAGE,
         board_id=board.id,
@@ -172,7 +172,7 @@ def finish(
 
 def _origin(tree: Path) -> str:
     try:
-        return (tree / _ORIGIN).read_text("utf-8")
+        return read_regular(tree / _ORIGIN).decode("utf-8")
     except (OSError, ValueError):
         return ""
 
@@ -196,15 +196,15 @@ def _place(project_dir: Path, found: Manifest, application: Path) -> None:
     """Copy the project's files; those that are already right keep their time, so that make skips them."""
     for name in found.files:
         try:
-            content = (project_dir / name).read_bytes()
+            content = read_regular(project_dir / name)
         except OSError as error:
             raise ToolError(
                 f"cannot read '{project_dir / name}': {error.strerror}",
                 "run `edgekit generate` again into this folder",
             ) from error
         target = application / name
-        if not target.is_file() or target.read_bytes() != content:
-            write_whole(target, content)
+        if not target.is_file() or read_regular(target) != content:
+            write_whole(target, content, durable=False)
     for path in sorted(application.rglob("*")):
         if path.is_file() and path.relative_to(application).as_posix() not in found.files:
             path.unlink()

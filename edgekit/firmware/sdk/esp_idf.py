@@ -15,7 +15,7 @@ from pathlib import Path
 from edgekit import process
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError
-from edgekit.files import write_whole
+from edgekit.files import read_regular, write_whole
 from edgekit.firmware import flasher_args, layout
 from edgekit.firmware.image import RECORD, FirmwareImage, Part
 from edgekit.firmware.manifest import NAME as MANIFEST
@@ -117,7 +117,7 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     if app is None:
         raise ToolError(f"'{folder / flasher_args.NAME}' names no application", "delete the folder build/")
     content = _read(app.path)
-    write_whole(project_dir / IMAGE, content)
+    write_whole(project_dir / IMAGE, content, durable=False)
     sections = _sections(folder)
     _check_windows(sections, board)
     image = FirmwareImage(
@@ -168,7 +168,7 @@ def _home() -> Path:
 def _version(path: Path) -> tuple[int, int, int] | None:
     """Return the version of the ESP-IDF in a folder, as its own build reads it; None if it is none."""
     try:
-        text = (path / "tools" / "cmake" / "version.cmake").read_text("utf-8")
+        text = read_regular(path / "tools" / "cmake" / "version.cmake").decode("utf-8")
     except (OSError, ValueError):
         return None
     numbers = {name: int(number) for name, number in _VERSION.findall(text)}
@@ -225,13 +225,13 @@ def _forget_old_settings(project_dir: Path, folder: Path) -> None:
     digest = _digest(_read(project_dir / "sdkconfig.defaults")).encode()
     key = folder / "sdkconfig.key"
     try:
-        if key.is_file() and key.read_bytes() == digest:
+        if key.is_file() and read_regular(key) == digest:
             return
         (folder / "sdkconfig").unlink(missing_ok=True)
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write in '{folder}': {error.strerror}") from error
-    write_whole(key, digest)
+    write_whole(key, digest, durable=False)
 
 
 def _run(idf: EspIdf, project_dir: Path, folder: Path, board: Board) -> None:
@@ -283,7 +283,7 @@ def _check_windows(sections: tuple[layout.Section, ...], board: Board) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise ToolError(
             f"cannot read '{path}': {error.strerror}", "delete the folder build/ and try again"
