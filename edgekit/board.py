@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -203,6 +204,11 @@ class Board:
     camera: Camera | None = None
     verified: str = ""
     """Where and when the board was seen to work; empty: not yet verified on hardware."""
+
+    @property
+    def argument(self) -> str:
+        """What --board takes for it, quoted for a shell: its id, or the file if it is not one of ours."""
+        return self.id if self.path.parent == resources.boards() else shlex.quote(str(self.path))
 
 
 def list_ids() -> tuple[str, ...]:

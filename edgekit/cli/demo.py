@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _next, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
@@ -32,7 +32,7 @@ def command(output: Output, target: Path, count: int) -> None:
     from dataclasses import asdict
 
     from edgekit import board as boards
-    from edgekit import flash, pipeline, resources
+    from edgekit import connection, flash, models, pipeline, resources
     from edgekit.cli import _live, _quantize_report
     from edgekit.data import digits
     from edgekit.firmware import build
@@ -59,7 +59,7 @@ def command(output: Output, target: Path, count: int) -> None:
     _quantize_report.render(output, report)
     output.event({"schema": SCHEMA, "type": "quantize", **_quantize_report.fields(report)})
     output.talk("3/5 generate and build the firmware")
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     made = pipeline.generate_project(model, board, target / "firmware")
     with output.status("building"):  # the first time with ziglang, about a minute
         image = build.build(target / "firmware", board)
@@ -72,7 +72,7 @@ def command(output: Output, target: Path, count: int) -> None:
     output.talk(f"5/5 monitor: {min(count, len(held_out))} held-out frames over the serial line")
     agreed = model.contract
     stream = pipeline.stream_of(held_out, agreed, count)
-    with pipeline.open_device(board, model=model) as device:
+    with connection.open_device(board, model=model) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
         # On a terminal slow enough to be seen: the host board answers thousands of frames a second.
         fps = (stream.total or 1) / _SHOWN_S if output.interactive else None
@@ -86,7 +86,7 @@ def command(output: Output, target: Path, count: int) -> None:
         raise KeyboardInterrupt
     output.talk(
         f"\nWhat was made lies in {target}. Next:\n"
-        f"  edgekit inspect {path}\n"
-        f"  edgekit prove --board host --model {path} --random 100\n"
-        "  edgekit init      for a model of yours"
+        f"  {_next.command('inspect', path)}\n"
+        f"  {_next.command('prove', '--board', 'host', '--model', path, '--random', '100')}\n"
+        "  edgekit init  # for a model of yours"
     )

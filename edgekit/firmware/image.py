@@ -103,7 +103,7 @@ class FirmwareImage:
     debug: bool
     """Whether the firmware keeps a checksum of each step's output."""
     protocol: str = "edgekit"
-    """What it speaks on its serial line: a `Protocol` of edgekit.firmware.project."""
+    """What it speaks on its serial line: a module of edgekit.firmware.protocols."""
     sections: tuple[Section, ...] = ()
     """What takes memory, by address; empty for a board whose file lists no regions."""
     parts: tuple[Part, ...] = ()

@@ -35,9 +35,6 @@ _EXPORT_S = 120
 _BUILD_S = 3600
 _VERSION = re.compile(r"^\s*set\(IDF_VERSION_(MAJOR|MINOR|PATCH)\s+(\d{1,4})\)", re.MULTILINE)
 _EXPORTED = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
-_OVERFLOW = re.compile(r"region `([a-z0-9_]+)' overflowed by (\d+) bytes")
-# How ESP-IDF's check_sizes.py says that the application is larger than its partition.
-_APP_TOO_LARGE = "too small for binary"
 _LAST_LINES = 40
 # What may stand in the environment and would change the build, or ESP-IDF's own Python.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "IDF_TARGET", "SDKCONFIG_DEFAULTS")
@@ -244,7 +241,7 @@ def _run(idf: EspIdf, project_dir: Path, folder: Path, board: Board) -> None:
         "build",
     ]
     try:
-        said = process.run(
+        process.run(
             command,
             cwd=project_dir,
             env=environment,
@@ -254,13 +251,7 @@ def _run(idf: EspIdf, project_dir: Path, folder: Path, board: Board) -> None:
             f"or run `. {idf.path}/export.sh` and `idf.py build`",
         )
     except ToolError as error:
-        overflows = {name: int(size) for name, size in _OVERFLOW.findall(error.message)}
-        if overflows or _APP_TOO_LARGE in error.message:
-            said = ", ".join(f"the region '{name}' by {size:,} bytes" for name, size in overflows.items())
-            raise DoesNotFitError(
-                f"the firmware is too large for '{board.id}': it exceeds {said or 'its partition'}",
-                "use a smaller input, fewer channels, or a board with more memory",
-            ) from error
+        layout.check_overflow(error, board)
         raise
 
 
