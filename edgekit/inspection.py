@@ -76,14 +76,7 @@ class Memory:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain data for JSON."""
-        return {
-            "arena_bytes": self.arena_bytes,
-            "lower_bound": max(self.needs, default=0),
-            "bottleneck": self.bottleneck,
-            "largest_live_bytes": self.largest_live_bytes,
-            "needs": list(self.needs),
-            "places": [asdict(place) for place in self.places],
-        }
+        return asdict(self) | {"lower_bound": max(self.needs, default=0)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,10 +113,7 @@ def command(
             image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
     _greeting.check(image)
     if uf2_only is not None:
-        from edgekit.flash import uf2
-
-        flash.check_built_for(image, opened)
-        _uf2_file.write(output, opened, uf2_only, uf2.firmware_file(image, opened))
+        _uf2_file.write_firmware(output, opened, uf2_only, image)
         return
     with output.progress(f"flashing {opened.id}") as progress:
         part = "model" if model_only else None

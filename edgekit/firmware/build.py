@@ -171,21 +171,9 @@ def _build(
     content = _read(project_dir / IMAGE)
     sections = layout.read_sections(content, str(project_dir / IMAGE)) if board.memory.regions else ()
     layout.check(sections, board)
-    image = FirmwareImage(
-        path=project_dir / IMAGE,
-        board_id=board.id,
-        model_digest=found.model_digest,
-        contract_digest=found.contract_digest,
-        project_digest=project_digest,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        compiler=compiler.version,
-        debug=found.debug,
-        protocol=found.protocol,
-        sections=sections,
+    return FirmwareImage.record(
+        project_dir / IMAGE, content, found, project_digest, compiler.version, sections
     )
-    image.save()
-    return image
 
 
 def _compile_jobs(

@@ -144,21 +144,8 @@ def finish(
     sections = layout.read_sections(linked, str(elf))
     layout.check(sections, board)
     write_whole(project_dir / IMAGE, content)
-    image = FirmwareImage(
-        path=project_dir / IMAGE,
-        board_id=board.id,
-        model_digest=found.model_digest,
-        contract_digest=found.contract_digest,
-        project_digest=hashlib.sha256(project).hexdigest(),
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        compiler=compiler,
-        debug=found.debug,
-        protocol=found.protocol,
-        sections=sections,
-    )
-    image.save()
-    return image
+    digest = hashlib.sha256(project).hexdigest()
+    return FirmwareImage.record(project_dir / IMAGE, content, found, digest, compiler, sections)
 
 
 def _origin(tree: Path) -> str:

@@ -100,7 +100,7 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     idf = find(sdk)
     project_dir = project_dir.absolute()
     folder = project_dir / BUILD
-    project_digest = _digest(_read(project_dir / MANIFEST))
+    project_digest = hashlib.sha256(_read(project_dir / MANIFEST)).hexdigest()
     try:
         # An image that no longer fits its sources must not pass for theirs if this build fails.
         (project_dir / RECORD).unlink(missing_ok=True)
@@ -117,25 +117,12 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     write_whole(project_dir / IMAGE, content)
     sections = _sections(folder)
     _check_windows(sections, board)
-    image = FirmwareImage(
-        path=project_dir / IMAGE,
-        board_id=board.id,
-        model_digest=found.model_digest,
-        contract_digest=found.contract_digest,
-        project_digest=project_digest,
-        sha256=_digest(content),
-        size_bytes=len(content),
-        compiler=f"ESP-IDF {idf.text}",
-        debug=found.debug,
-        protocol=found.protocol,
-        sections=sections,
-        parts=tuple(
-            Part.of(part.name, part.offset, project_dir / IMAGE) if part is app else part for part in parts
-        ),
+    path = project_dir / IMAGE
+    return FirmwareImage.record(
+        *(path, content, found, project_digest, f"ESP-IDF {idf.text}", sections),
+        parts=tuple(Part.of(part.name, part.offset, path) if part is app else part for part in parts),
         flash_settings=args.settings,
     )
-    image.save()
-    return image
 
 
 def _usual_places() -> list[Path]:
@@ -219,7 +206,7 @@ def _python(idf: EspIdf) -> str:
 
 def _forget_old_settings(project_dir: Path, folder: Path) -> None:
     """Remove ESP-IDF's sdkconfig where its defaults have changed: they are only read where there is none."""
-    digest = _digest(_read(project_dir / "sdkconfig.defaults")).encode()
+    digest = hashlib.sha256(_read(project_dir / "sdkconfig.defaults")).hexdigest().encode()
     key = folder / "sdkconfig.key"
     try:
         if key.is_file() and key.read_bytes() == digest:
@@ -279,7 +266,3 @@ def _read(path: Path) -> bytes:
         raise ToolError(
             f"cannot read '{path}': {error.strerror}", "delete the folder build/ and try again"
         ) from error
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
