@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import public_data
 
-from edgekit import board, data, pipeline
+from edgekit import board, connection, data, models, pipeline
 from edgekit.emulator import batch
 from edgekit.firmware.image import FirmwareImage
 from edgekit.oracle import Oracle, oracle_version
@@ -30,13 +30,13 @@ def reference(task: tuple[bytes, np.ndarray]) -> np.ndarray:
 
 
 def run(
-    model: pipeline.Model, target: board.Board, image: FirmwareImage, frames: np.ndarray
+    model: models.Model, target: board.Board, image: FirmwareImage, frames: np.ndarray
 ) -> tuple[np.ndarray, list[float]]:
     """Return scores [N, classes] and invoke ticks: over the serial line, or past it on emulated boards."""
     if batch.can_run(target):
         found = batch.run(image, target, frames, model.contract.classes)
         return found.scores, [float(ticks) for ticks in found.invoke_ticks]
-    with pipeline.open_device(target, model=model, image=image) as device:
+    with connection.open_device(target, model=model, image=image) as device:
         answers = list(device.stream(iter(frames)))
     return np.stack([answer.scores for answer in answers]), [float(a.invoke_ticks) for a in answers]
 
@@ -51,7 +51,7 @@ def main() -> int:
     if folder is None:
         print("set EDGEKIT_DATA to a folder with the public models and CIFAR-10", file=sys.stderr)
         return 2
-    model = pipeline.load_model(public_data.anchor(folder, "ic01_resnet8_int8"))
+    model = models.load_model(public_data.anchor(folder, "ic01_resnet8_int8"))
     frames, labels = public_data.cifar10(folder, "test", options.count)
     target = board.load(options.board)
     image = pipeline.build_image(model, target)

@@ -13,13 +13,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import pipeline
+from edgekit import connection
 from edgekit.board import Board
 from edgekit.contract import IDENTITY_TABLE, Color, Contract, Preprocess, Resize
 from edgekit.device.mlperf_tiny import Inference, MlperfDevice
 from edgekit.errors import DeviceError, UsageError
 from edgekit.firmware.image import FirmwareImage
-from edgekit.firmware.project import Protocol
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
 
 PERFORMANCE_FILES = 5
 WARMUP_RUNS = 10
@@ -48,7 +48,7 @@ class Performance:
 
 @contextmanager
 def open_device(
-    target: Board,
+    board: Board,
     *,
     port: str | None = None,
     image: FirmwareImage | None = None,
@@ -61,8 +61,8 @@ def open_device(
         PortError, DeviceError: nothing answers as the protocol says.
     """
     with (
-        pipeline.open_line(target, port=port, image=image, protocol=Protocol.MLPERF_TINY) as line,
-        MlperfDevice.open(line, serial=target.serial, timeout_s=timeout_s) as device,
+        connection.open_line(board, port=port, image=image, protocol=MlperfTiny.name) as line,
+        MlperfDevice.open(line, serial=board.serial, timeout_s=timeout_s) as device,
     ):
         yield device
 

@@ -16,8 +16,8 @@ from edgekit.board import Runtime
 from edgekit.contract import Contract
 from edgekit.device.client import Device
 from edgekit.errors import EdgekitError, OracleError, ProofError, UsageError
+from edgekit.models import Model
 from edgekit.oracle import Oracle
-from edgekit.pipeline import Model
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgekit import data
-from edgekit.contract import Color, Preprocess, Resize
+from edgekit.contract import Color, Preprocess, Resize, preprocessing
 from edgekit.convert import load
 from edgekit.convert.evaluate import Evaluation, evaluate
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.quantize import quantize as to_int8
-from edgekit.convert.recipe import Recipe, preprocessing
+from edgekit.convert.recipe import Recipe
 from edgekit.data import Dataset, Split
 from edgekit.errors import AccuracyError, DataError, OracleError, UsageError
 from edgekit.files import check_writable, write_whole

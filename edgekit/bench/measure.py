@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, pipeline, scratch
+from edgekit import __version__, connection, pipeline, scratch
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
 from edgekit.board import Board, EmulatorKind, RegionKind
 from edgekit.codegen.generator import GeneratedModel
@@ -17,8 +17,8 @@ from edgekit.errors import ToolError, UsageError
 from edgekit.files import read_regular
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
+from edgekit.models import Model
 from edgekit.percentiles import Percentiles, percentiles
-from edgekit.pipeline import Model
 
 Frames: TypeAlias = NDArray[Any]
 """uint8 pixels or int8 tensors, [N, ...frame shape]."""
@@ -169,7 +169,7 @@ def _on_device(
 ) -> _Run:
     scores = np.empty((len(frames), model.contract.classes), np.int8)
     ticks = []
-    with pipeline.open_device(board, port=port, model=model, image=image, timeout_s=timeout_s) as device:
+    with connection.open_device(board, port=port, model=model, image=image, timeout_s=timeout_s) as device:
         for number, answer in enumerate(device.stream(iter(frames))):
             scores[number] = answer.scores
             ticks.append(answer.invoke_ticks)

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.contract import Contract
     from edgekit.device.mlperf_tiny import MlperfDevice
-    from edgekit.firmware.image import FirmwareImage
-    from edgekit.firmware.mlperf_tiny import Identity
     from edgekit.mlperf_tiny import Answer
-    from edgekit.pipeline import ContractFlags, Model, Stream
+    from edgekit.models import ContractFlags
+    from edgekit.pipeline import Stream
 
 MLPERF_TINY = "mlperf_tiny"
 
@@ -28,33 +27,6 @@ class _Counted:
     invoke_ticks: float
     link_s: float
     preprocess_ticks: float = 0.0
-
-
-def identity(protocol: str, model: "Model", name: str | None, vendor: str) -> "Identity | None":
-    """Return what the firmware should say of itself; None if it is to speak edgekit's own protocol."""
-    from edgekit.errors import UsageError
-    from edgekit.firmware import mlperf_tiny
-
-    if protocol != MLPERF_TINY:
-        if name is not None:
-            raise UsageError("--mlperf-model needs --protocol mlperf_tiny")
-        return None
-    return mlperf_tiny.identify(model.contract, model=name, vendor=vendor)
-
-
-def greet(
-    output: Output, board: "Board", image: "FirmwareImage", *, port: str | None, timeout_s: float
-) -> None:
-    """Ask a board that was just flashed who it is, and say so."""
-    from edgekit import mlperf_tiny
-
-    with mlperf_tiny.open_device(board, port=port, timeout_s=timeout_s) as device:
-        said = {"vendor": device.vendor, "model": device.model, "firmware": device.firmware}
-    output.text(
-        f"{board.id} runs MLPerf Tiny firmware of '{said['vendor']}', model {said['model']}\n"
-        f"next: edgekit monitor --board {_options.named_board()} --protocol {MLPERF_TINY} --source DATA"
-    )
-    output.result({"board": board.id, "image": str(image.path), "protocol": MLPERF_TINY, "hello": said})
 
 
 def monitor(
@@ -71,11 +43,11 @@ def monitor(
     timeout_s: float,
 ) -> None:
     """Drive a board: each frame once, or with `iterations` the performance measurement."""
-    from edgekit import mlperf_tiny, pipeline
+    from edgekit import mlperf_tiny, models, pipeline
 
     agreed = None
     if model is not None:
-        loaded = pipeline.load_model(model, flags)
+        loaded = models.load_model(model, flags)
         _options.warn_if_implied(output, loaded, flags)
         agreed = loaded.contract
     with mlperf_tiny.open_device(board, port=port, timeout_s=timeout_s) as device:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,16 @@ import click
 
 from edgekit import settings, untrusted
 from edgekit.errors import UsageError
+from edgekit.firmware import protocols
+from edgekit.firmware.protocols import mlperf_tiny
 from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.cli._output import Output
     from edgekit.device.events import Note
-    from edgekit.pipeline import ContractFlags, Model
+    from edgekit.firmware.options import Firmware
+    from edgekit.models import ContractFlags, Model
 
 
 _MOST_LABEL_BYTES = 1 << 24
@@ -170,7 +173,6 @@ timeout = click.option(
     show_default=True,
     help="Give up when so long nothing has come that is awaited, whatever else the device sends.",
 )
-_PROTOCOLS = ["edgekit", "mlperf_tiny"]
 
 
 def _protocol(names: list[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -183,21 +185,30 @@ def _protocol(names: list[str]) -> Callable[[Callable[..., None]], Callable[...,
     )
 
 
-protocol = _protocol(_PROTOCOLS)
-watched_protocol = _protocol([*_PROTOCOLS, "sscma"])
+_OF_PROTOCOL = {"mlperf_tiny": {"mlperf_model": "model", "mlperf_vendor": "vendor"}}
+"""Options that one protocol has, and the fields that they are."""
+
+
+def protocol(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --protocol, and the options that one protocol has."""
+    function = click.option(
+        "--mlperf-vendor",
+        default="edgekit",
+        show_default=True,
+        help="The vendor that MLPerf Tiny firmware names.",
+    )(function)
+    function = click.option(
+        "--mlperf-model",
+        type=click.Choice(mlperf_tiny.MODELS),
+        default=None,
+        help="The model that MLPerf Tiny firmware names.  [default: by the input's shape]",
+    )(function)
+    return _protocol(protocols.names())(function)
+
+
+watched_protocol = _protocol([*protocols.names(), "sscma"])
 """Firmware that edgekit does not make can be watched only."""
-mlperf_model = click.option(
-    "--mlperf-model",
-    type=click.Choice(["ad01", "ic01", "kws01", "sww01", "vww01"]),
-    default=None,
-    help="The model that MLPerf Tiny firmware names.  [default: by the input's shape]",
-)
-mlperf_vendor = click.option(
-    "--mlperf-vendor",
-    default="edgekit",
-    show_default=True,
-    help="The vendor that MLPerf Tiny firmware names.",
-)
+debug = click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
 via = click.option(
     "--via",
     type=click.Choice(["auto", "serial", "files"]),
@@ -253,10 +264,36 @@ resize = click.option(
 
 
 def contract(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of `pipeline.ContractFlags`: every command that runs a model must agree on them."""
+    """Add the options of `models.ContractFlags`: every command that runs a model must agree on them."""
     for option in (std, mean, resize, color, labels):
         function = option(function)
     return function
+
+
+def load_model(output: "Output", path: Path, stated: Mapping[str, Any]) -> "Model":
+    """Read a model, with what `stated` says of its contract, and warn of what is assumed."""
+    from dataclasses import fields
+
+    from edgekit import models
+
+    names = (field.name for field in fields(models.ContractFlags))
+    flags = models.ContractFlags(**{name: stated[name] for name in names})
+    model = models.load_model(path, flags)
+    warn_if_implied(output, model, flags)
+    return model
+
+
+def firmware(stated: Mapping[str, Any]) -> "Firmware":
+    """Return what the options want the firmware to be. Raises UsageError."""
+    from edgekit.firmware.options import Firmware
+
+    name = stated["protocol"]
+    for owner, options in _OF_PROTOCOL.items():
+        for option in options:
+            if owner != name and is_named(option):
+                raise UsageError(f"--{option.replace('_', '-')} needs --protocol {owner}")
+    own = {argument: stated[option] for option, argument in _OF_PROTOCOL.get(name, {}).items()}
+    return Firmware(protocols.find(name)(**own), debug=stated["debug"], camera=stated.get("camera", False))
 
 
 def require(path: Path | None, what: str = "model", flag: str = "--model") -> Path:
@@ -332,13 +369,15 @@ def warn_if_implied(output: "Output", model: "Model", flags: "ContractFlags") ->
 
     if METADATA_NAME in model.graph.metadata:
         return
-    agreed = model.contract
+    contract = model.contract
     assumed = []
-    if agreed.table is None:
+    if contract.table is None:
         assumed.append("its input is no image, so it takes int8 tensors only")
     elif flags.mean is None and flags.std is None:
         assumed.append("a pixel becomes pixel - 128 (--mean and --std say otherwise)")
     if flags.labels is None:
-        assumed.append(f"the labels are {agreed.labels[0]}..{agreed.labels[-1]} (--labels says otherwise)")
+        assumed.append(
+            f"the labels are {contract.labels[0]}..{contract.labels[-1]} (--labels says otherwise)"
+        )
     if assumed:
         output.warn(f"'{model.path}' carries no contract: {', and '.join(assumed)}")

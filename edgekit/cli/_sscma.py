@@ -14,7 +14,7 @@ from edgekit.cli._sscma_view import SSCMA
 if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.device.sscma import SscmaDevice
-    from edgekit.pipeline import ContractFlags
+    from edgekit.models import ContractFlags
 
 _OURS = ("picture", "threshold")
 _CAMERA = "the board's own camera is the only source of frames"
@@ -114,13 +114,13 @@ def _pictures(text: str) -> _Pictures:
 
 def _given_labels(output: Output, model: Path | None, flags: "ContractFlags") -> tuple[str, ...] | None:
     """Return what the user said on the command line: the labels, or a model that holds them."""
-    from edgekit import pipeline
+    from edgekit import models
     from edgekit.device import sscma_model
 
     named = flags.labels if _options.is_named("labels") else None
     if model is None or not _options.is_named("model"):
         return named
-    agreed = pipeline.load_model(model).contract
+    agreed = models.load_model(model).contract
     for objection in sscma_model.objections(agreed):
         output.warn(f"'{model}' does not suit the firmware: {objection}")
     return named or agreed.labels

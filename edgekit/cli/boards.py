@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _next, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -94,10 +94,11 @@ def _to_verify(board: "Board", named: str) -> list[str]:
     """Return the commands by which the owner of a board verifies it; none for one that runs here."""
     if board.emulator is not None:
         return []
-    first = f"edgekit flash --board {named} --model MODEL"
+    first = _next.command("flash", "--board", named, "--model", "MODEL")
     if board.flash.method == "arduino":
-        first = "edgekit export MODEL --format arduino"
-    return [first, f"edgekit prove --board {named} --model MODEL --data DATA --port auto"]
+        first = _next.command("export", "MODEL", "--format", "arduino")
+    words = ("--board", named, "--model", "MODEL", "--data", "DATA", "--port", "auto")
+    return [first, _next.command("prove", *words)]
 
 
 def _tree(fields: Mapping[str, object], depth: int) -> list[str]:

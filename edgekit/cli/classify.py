@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgekit.contract import Contract
     from edgekit.device.client import Device
     from edgekit.firmware.image import FirmwareImage
-    from edgekit.pipeline import Model
+    from edgekit.models import Model
 
 
 @make_command(short_help="Classify a .npy of frames on a board; write the int8 scores.")
@@ -54,14 +54,14 @@ def command(
     """
     import numpy as np
 
-    from edgekit import pipeline
+    from edgekit import connection, models, pipeline
     from edgekit.cli._live import duration, spread
     from edgekit.files import check_writable
     from edgekit.percentiles import percentiles
 
     opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
-    loaded = pipeline.load_model(_options.require(model), flags)
+    flags = models.ContractFlags(**stated)
+    loaded = models.load_model(_options.require(model), flags)
     check_writable(target)
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
@@ -74,7 +74,7 @@ def command(
     if image is not None and direct:
         answers = _through_files(output, loaded, opened, image, frames, timeout_s)
     else:
-        with pipeline.open_device(
+        with connection.open_device(
             opened,
             port=port,
             model=loaded,

@@ -94,13 +94,13 @@ def command(
     """
     from dataclasses import asdict
 
-    from edgekit import pipeline
+    from edgekit import connection, models, pipeline
     from edgekit.cli import _live
     from edgekit.errors import UsageError
 
     _sscma.check_options(protocol)
     opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
+    flags = models.ContractFlags(**stated)
     if protocol == _sscma_view.SSCMA:
         _sscma.monitor(
             output,
@@ -132,10 +132,10 @@ def command(
         return
     if iterations is not None:
         raise UsageError("--performance needs --protocol mlperf_tiny")
-    loaded = pipeline.load_model(_options.require(model), flags)
+    loaded = models.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded, flags)
     stream = None if own else pipeline.open_source(source, loaded.contract, count)
-    with pipeline.open_device(
+    with connection.open_device(
         opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
     ) as device:
         output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})

@@ -58,7 +58,7 @@ def command(
     \b
     Example: edgekit prove --board host --model model.tflite --random 200
     """
-    from edgekit import pipeline, proof
+    from edgekit import connection, models, pipeline, proof
     from edgekit.emulator import batch
     from edgekit.errors import UsageError
     from edgekit.files import check_writable
@@ -72,8 +72,8 @@ def command(
     if target is not None:
         check_writable(target)
     opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
-    loaded = pipeline.load_model(_options.require(model), flags)
+    flags = models.ContractFlags(**stated)
+    loaded = models.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded, flags)
     if data is not None:
         frames = pipeline.load_frames(data, loaded.contract, count)
@@ -86,7 +86,7 @@ def command(
         with output.status("building"):
             image = pipeline.build_image(loaded, opened)
     with (
-        pipeline.open_device(
+        connection.open_device(
             opened,
             port=port,
             model=loaded,
@@ -105,7 +105,7 @@ def command(
             device,
             loaded,
             frames,
-            traced=lambda frame: pipeline.trace(opened, loaded, frame, device=device, port=port),
+            traced=lambda frame: connection.trace(opened, loaded, frame, device=device, port=port),
             rows=rows,
             progress=progress,
         )

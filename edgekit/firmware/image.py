@@ -12,7 +12,7 @@ from edgekit import untrusted
 from edgekit.errors import ToolError
 from edgekit.files import write_whole
 from edgekit.firmware.layout import Section
-from edgekit.firmware.manifest import is_safe
+from edgekit.firmware.manifest import Manifest, is_safe
 from edgekit.toml_table import NAME as BOARD_ID
 
 RECORD = "image.json"
@@ -106,13 +106,42 @@ class FirmwareImage:
     debug: bool
     """Whether the firmware keeps a checksum of each step's output."""
     protocol: str = "edgekit"
-    """What it speaks on its serial line: a `Protocol` of edgekit.firmware.project."""
+    """What it speaks on its serial line: a module of edgekit.firmware.protocols."""
     sections: tuple[Section, ...] = ()
     """What takes memory, by address; empty for a board whose file lists no regions."""
     parts: tuple[Part, ...] = ()
     """All files that go to flash, by offset, `path` among them; empty where `path` is all there is."""
     flash_settings: FlashSettings | None = None
     """How esptool writes it; None where the board needs nothing of the kind."""
+
+    @classmethod
+    def record(
+        cls,
+        path: Path,
+        content: bytes,
+        project: Manifest,
+        project_digest: str,
+        compiler: str,
+        sections: tuple[Section, ...],
+        **flash: Any,
+    ) -> "FirmwareImage":
+        """Write, beside the file that a build made of a project, what it is. Raises OutputError."""
+        image = cls(
+            path,
+            board_id=project.board_id,
+            model_digest=project.model_digest,
+            contract_digest=project.contract_digest,
+            project_digest=project_digest,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            compiler=compiler,
+            debug=project.debug,
+            protocol=project.protocol,
+            sections=sections,
+            **flash,
+        )
+        image.save()
+        return image
 
     def save(self) -> None:
         """Write the record beside the image. Raises OutputError."""

@@ -228,12 +228,12 @@ def test_firmware_is_measured(tmp_path: Path) -> None:
 
 
 def test_firmware_of_the_other_protocol_is_named(tmp_path: Path) -> None:
-    from edgekit import pipeline
+    from edgekit import connection
 
     image = firmware(CASES["pixels"](), tmp_path, "host")
     with (
         pytest.raises(UsageError, match="speaks the protocol 'mlperf_tiny', not 'edgekit'"),
-        pipeline.open_device(HOST, image=image),
+        connection.open_device(HOST, image=image),
     ):
         pass
 

@@ -56,7 +56,7 @@ def test_builds_and_describes_what_goes_to_flash(
     assert image.flash_settings is not None
     assert (image.flash_settings.mode, image.flash_settings.size) == ("dio", "8MB")
     assert {section.name for section in image.sections} == {".flash.text", ".dram0.bss"}
-    assert building.load_image(folder) == image
+    assert building.load_image(folder, BOARD) == image
     assert esp_idf.find(None) == esp_idf.EspIdf(idf, (5, 4, 1), "the usual places")
 
 
@@ -88,7 +88,7 @@ def test_a_failing_build_shows_its_last_lines(make_idf: MakeIdf, tmp_path: Path)
     assert "build/log" in caught.value.hint
     # What was built before must not pass for this project's firmware.
     with pytest.raises(ToolError, match="has not been built"):
-        building.load_image(tmp_path / "out")
+        building.load_image(tmp_path / "out", BOARD)
 
 
 def test_too_large_is_an_error_of_its_own(make_idf: MakeIdf, tmp_path: Path) -> None:

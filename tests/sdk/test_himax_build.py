@@ -17,6 +17,7 @@ from edgekit import board, process, resources
 from edgekit.errors import DoesNotFitError, OutputError, ProjectError, ToolError, UsageError
 from edgekit.firmware import build as building
 from edgekit.firmware.image import FirmwareImage
+from edgekit.firmware.options import Firmware
 
 HERE = Path(__file__).parent
 LIBC = resources.firmware_templates() / "bare_metal" / "libc"
@@ -144,7 +145,7 @@ def test_builds_and_leaves_the_sdk_as_it_was(write: Write, tmp_path: Path, name:
     before = state(case.sdk)
     image = case.build()
     assert state(case.sdk) == before
-    assert image == building.load_image(case.project)
+    assert image == building.load_image(case.project, case.board)
     assert image.path == case.project / "output.img"
     content = image.path.read_bytes()
     assert content[:3] == b"IMG" and content[4:8] == b"\x7fELF"
@@ -163,7 +164,7 @@ def test_builds_again_only_what_changed(write: Write, case: Case) -> None:
     assert len(objects) > 10
     assert case.build() == first
     assert {p: p.stat().st_mtime_ns for p in objects} == objects
-    write(case.project, case.board, debug=True)
+    write(case.project, case.board, Firmware(debug=True))
     second = case.build()
     assert second.debug and second.project_digest != first.project_digest
 
@@ -204,7 +205,7 @@ def test_what_make_says_is_shown_and_no_image_is_left(case: Case) -> None:
         case.build()
     assert "V=0` in" in caught.value.hint
     with pytest.raises(ToolError, match="has not been built"):
-        building.load_image(case.project)
+        building.load_image(case.project, case.board)
 
 
 def test_a_region_that_is_too_small_is_the_models_fault(write: Write, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from edgekit.errors import FlashError, ProjectError, ToolError, UsageError
 from edgekit.firmware import build as building
 from edgekit.firmware import project
 from edgekit.firmware.image import FirmwareImage
+from edgekit.firmware.options import Firmware
 from edgekit.flash import process as virtual
 from edgekit.graph import tflite
 
@@ -43,7 +44,7 @@ def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
     )
     graph = tflite.parse(data)
     model = generate(graph, contract.of(graph))
-    project.write(project.assemble(model, HOST, debug=debug), folder)
+    project.write(project.assemble(model, HOST, Firmware(debug=debug)), folder)
     return folder
 
 
@@ -67,7 +68,7 @@ def compiled(log: Path) -> list[str]:
 def test_builds_without_a_warning_and_runs(tmp_path: Path, compiler: str) -> None:
     folder = write(tmp_path / "out")
     image = building.build(folder, HOST, compiler=compiler)
-    assert image == building.load_image(folder)
+    assert image == building.load_image(folder, HOST)
     manifest = json.loads((folder / "edgekit.json").read_bytes())
     assert image.model_digest == manifest["model_digest"]
     assert image.contract_digest == manifest["contract_digest"]
@@ -131,7 +132,7 @@ def test_a_source_that_does_not_compile_is_shown_and_leaves_no_image(tmp_path: P
         building.build(folder, HOST, compiler="gcc")
     assert "-c main.c" in caught.value.hint
     with pytest.raises(ToolError, match="has not been built") as caught:
-        building.load_image(folder)
+        building.load_image(folder, HOST)
     assert caught.value.hint == f"run `edgekit build {folder} --board host`"
     (folder / "main.c").write_text(good)
     building.build(folder, HOST, compiler="gcc")
@@ -162,7 +163,7 @@ def test_make_alone_builds_the_same_sources(tmp_path: Path) -> None:
     # What make has linked is not taken for the work of `edgekit build`.
     if (folder / "firmware").read_bytes() != image.path.read_bytes():
         with pytest.raises(ToolError, match="is not the one"):
-            building.load_image(folder)
+            building.load_image(folder, HOST)
     (folder / "firmware").write_bytes(b"of somebody else")
     assert building.build(folder, HOST, compiler="gcc").sha256 == image.sha256
 
@@ -193,7 +194,7 @@ def test_a_folder_that_is_no_project(tmp_path: Path, kind: str) -> None:
         folder.mkdir()
     if kind == "foreign":
         (folder / "edgekit.json").write_text("{}")
-    for call in (lambda: building.build(folder, HOST), lambda: building.load_image(folder)):
+    for call in (lambda: building.build(folder, HOST), lambda: building.load_image(folder, HOST)):
         with pytest.raises(ToolError, match="not a") as caught:
             call()
         assert "edgekit generate" in caught.value.hint
@@ -226,7 +227,7 @@ def test_an_image_of_an_earlier_generation_is_refused(tmp_path: Path) -> None:
     building.build(folder, HOST, compiler="gcc")
     write(folder, weight=2)
     with pytest.raises(ToolError, match="generated again after it was built"):
-        building.load_image(folder)
+        building.load_image(folder, HOST)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_a_record_is_not_trusted(tmp_path: Path, change: dict[str, object]) -> N
     fields = json.loads((folder / "image.json").read_bytes())
     (folder / "image.json").write_text(json.dumps(fields | change))
     with pytest.raises(ToolError, match=r"image\.json"):
-        building.load_image(folder)
+        building.load_image(folder, HOST)
 
 
 class TestFlash:
@@ -263,7 +264,7 @@ class TestFlash:
     def test_installs_replaces_and_runs(self, tmp_path: Path) -> None:
         with pytest.raises(FlashError, match="nothing is flashed on 'host'") as caught:
             virtual.installed(HOST)
-        assert caught.value.hint == "run `edgekit flash --board host`"
+        assert caught.value.hint == "run `edgekit flash --board host --model MODEL`"
         assert caught.value.exit_code == 9
         seen: list[tuple[int, int]] = []
         first = self.image(tmp_path / "out")

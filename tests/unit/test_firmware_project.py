@@ -13,6 +13,7 @@ from edgekit import board, contract, resources
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.errors import OutputError, ProjectError, ToolError
 from edgekit.firmware import manifest, project
+from edgekit.firmware.options import Firmware
 from edgekit.graph import tflite
 from edgekit.ops.step import PORTABLE
 
@@ -79,7 +80,7 @@ def test_settings_of_the_board_reach_the_application() -> None:
 
 
 def test_a_debug_build_differs_in_its_flags_alone() -> None:
-    plain, debug = (project.assemble(classifier(8), HOST, debug=flag) for flag in (False, True))
+    plain, debug = (project.assemble(classifier(8), HOST, Firmware(debug=flag)) for flag in (False, True))
     different = [name for name in plain.files if plain.files[name] != debug.files[name]]
     assert different == ["Makefile"]
     assert b"-DEK_TRACE=1" in debug.files["Makefile"]

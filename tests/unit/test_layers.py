@@ -16,8 +16,10 @@ LAYERS = (
     {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
     {"kernels"},
-    {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
-    {"pipeline", "quantization"},
+    {"convert", "codegen", "firmware", "flash", "device", "emulator"},
+    {"models", "quantization", "inspection"},
+    {"pipeline"},
+    {"connection", "export"},
     {"proof", "mlperf_tiny"},
     {"bench"},
     {"cli"},
@@ -30,8 +32,6 @@ RESULT_TYPES = {
     ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},
     ("flash", "edgekit.device.ports"): {"Port", "choose", "list_ports", "matching"},
     ("emulator", "edgekit.firmware.image"): {"FirmwareImage"},
-    ("inspection", "edgekit.codegen.planner"): {"MemoryPlan"},
-    ("inspection", "edgekit.codegen.budget"): {"Budget"},
 }
 # Heavy packages, and the only parts of edgekit that may import them.
 OWNERS = {
