@@ -14,6 +14,7 @@ import pytest
 from edgekit.errors import OutputError
 from edgekit.files import TEMPORARY, check_writable, locked, open_regular, read_regular, write_whole
 from edgekit.firmware import manifest, project
+from edgekit.firmware.options import PLAIN
 
 
 def test_writes_and_replaces_with_ordinary_permissions(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ files.write_whole(Path({str(tmp_path / "edgekit.json")!r}), b"half a project")
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(TEMPORARY)
     made = project.FirmwareProject(
-        *("host", "0" * 64, "0" * 64, False, project.Protocol.EDGEKIT),
+        *("host", "0" * 64, "0" * 64, PLAIN),
         files={"main.c": b"int x;"},
         kernels={},
         manifest=manifest.to_json({"files": {"main.c": "0" * 64}}),
