@@ -1,5 +1,6 @@
 """`edgekit boards`: the boards that edgekit knows, and what each is."""
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -94,10 +95,11 @@ def _to_verify(board: "Board", named: str) -> list[str]:
     """Return the commands by which the owner of a board verifies it; none for one that runs here."""
     if board.emulator is not None:
         return []
-    first = _next.command("flash", "--board", named, "--model", "MODEL")
+    which = ("--board", *shlex.split(named))  # an id or a file, and perhaps --trust-board
+    first = _next.command("flash", *which, "--model", "MODEL")
     if board.flash.method == "arduino":
         first = _next.command("export", "MODEL", "--format", "arduino")
-    words = ("--board", named, "--model", "MODEL", "--data", "DATA", "--port", "auto")
+    words = (*which, "--model", "MODEL", "--data", "DATA", "--port", "auto")
     return [first, _next.command("prove", *words)]
 
 
