@@ -12,6 +12,8 @@ from edgekit.files import open_regular, read_regular
 
 _FLOAT = 1
 _EXTERNAL = 1
+_MOST_BYTES = (1 << 31) - 1
+"""What protobuf can hold. Many tensors may name the same bytes of a file, and each gets its own copy."""
 
 
 def load(path: Path, *, size: tuple[int, int] | None = None) -> OnnxModel:
@@ -28,7 +30,7 @@ def load(path: Path, *, size: tuple[int, int] | None = None) -> OnnxModel:
         MissingExtraError: onnx is not installed.
     """
     try:
-        raw = read_regular(path)
+        raw = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise ModelError(
             f"cannot read the model '{path}': {error.strerror or error}", "check the path"
@@ -245,6 +247,7 @@ def _shape(dims: Any) -> str:
 
 def _read_external(proto: Any, folder: Path | None, name: str) -> None:
     """Bring weights that lie in other files into the model; they must lie in the model's own folder."""
+    left = _MOST_BYTES
     for tensor in _tensors(proto):
         if tensor.data_location != _EXTERNAL:
             continue
@@ -266,6 +269,11 @@ def _read_external(proto: Any, folder: Path | None, name: str) -> None:
             length = end - offset if length < 0 else length
             if offset < 0 or offset + length > end:
                 raise ModelError(f"'{path}' ends before the weights '{tensor.name}' of '{name}'")
+            left -= length
+            if left < 0:
+                raise ModelError(
+                    f"'{name}' keeps more than 2 GiB of weights in other files", "choose a smaller network"
+                )
             with open_regular(path) as file:
                 file.seek(offset)
                 tensor.raw_data = file.read(length)

@@ -87,7 +87,8 @@ def _read(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
     except (
         Exception
     ) as error:  # the header is a Python literal, and NumPy raises whatever that makes it raise
-        reason = str(error)[:200] or "its header is nested too deep"
+        said = str(error)[:200] if isinstance(error, ValueError | SyntaxError) else ""
+        reason = said or "its header is not one that NumPy writes"
         raise DataError(f"{what} is no NumPy array: {reason}", _HINT) from error
     if len(shape) > _MAX_RANK or not all(0 <= size <= _MAX_SIZE for size in shape):
         raise DataError(f"{what} claims a shape that no array has", _HINT)

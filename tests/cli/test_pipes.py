@@ -80,6 +80,22 @@ def test_external_weights_are_read_from_files_of_the_models_folder_only(
     assert ("a pipe or a device" if target == "pipe" else "outside its own folder") in done.err
 
 
+def test_external_weights_beyond_what_fits_a_model_are_not_read(cli: Callable, labelled: Path) -> None:
+    import onnx
+
+    with Path("sparse").open("wb") as file:
+        file.truncate(1 << 31)
+    proto = onnx.load(DIGITS)
+    for tensor in proto.graph.initializer:
+        onnx.external_data_helper.set_external_data(tensor, "sparse")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.ClearField("raw_data")
+    Path("m.onnx").write_bytes(proto.SerializeToString())
+    done = cli("quantize", "m.onnx", "--calibration", labelled, "-o", "q.tflite")
+    assert done.code == 4, done.out + done.err
+    assert "more than 2 GiB of weights" in done.err
+
+
 def test_pipes_in_a_project_are_not_waited_for(cli: Callable, model: Path) -> None:
     assert cli("flash", "--model", model).code == 0
     project = Path("build/host")

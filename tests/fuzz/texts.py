@@ -1,6 +1,7 @@
 """Targets that read what people, tools and other programs wrote into files: TOML, JSON, tables, ELF."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import struct
@@ -22,6 +23,7 @@ from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.flash import _drive, _esptool_facts, _volumes, xmodem
 from edgekit.flash import uf2 as uf2_flash
 from edgekit.graph import tflite
+from edgekit.graph.ir import Graph
 from edgekit.json_object import JsonObject
 from fuzz.target import Target, board_of, scratch, written
 
@@ -197,14 +199,18 @@ def _bench_seeds() -> list[bytes]:
 # Plain texts
 
 
+@functools.cache
+def _graph() -> Graph:
+    return tflite.parse(small_models.classifier())
+
+
 def labels(data: bytes) -> None:
     """A file with one label a line, and the labels in a contract."""
-    graph = tflite.parse(small_models.classifier())
     try:
         found = _options.Labels().convert(str(written("labels.txt", data)), None, None)
     except click.UsageError:
         return
-    contract.for_graph(graph, preprocess=None, labels=found, oracle="").to_json()
+    contract.for_graph(_graph(), preprocess=None, labels=found, oracle="").to_json()
 
 
 def uf2(data: bytes) -> None:
