@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit import __version__, connection, pipeline, scratch
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
-from edgekit.board import Board, EmulatorKind, RegionKind
+from edgekit.board import Board, EmulatorKind, RegionKind, Runtime
 from edgekit.codegen.generator import GeneratedModel
 from edgekit.emulator import batch, counter, qemu
 from edgekit.errors import ToolError, UsageError
@@ -77,7 +77,7 @@ def measure(
         DeviceError: the device does not answer, or its clock contradicts the count.
     """
     generated = pipeline.generate_model(model, board)
-    if not isinstance(generated, GeneratedModel):
+    if generated.runtime is not Runtime.COMPILED:
         raise UsageError(
             f"the board '{board.id}' runs models in TensorFlow Lite Micro, whose steps cannot be counted",
             "bench it with a board file whose runtime is compiled; `edgekit classify` shows times",
