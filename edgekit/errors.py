@@ -95,6 +95,27 @@ class MissingExtraError(ToolError):
         )
 
 
+class OracleError(ToolError):
+    """The reference kernels have no answer for a frame, or die of it; the message names the operator.
+
+    Args:
+        before, after: what happened, around `on frame N`.
+        frame: N, counted from 0.
+        hint: what to do next.
+    """
+
+    id = "oracle"
+
+    def __init__(self, before: str, frame: int, after: str, hint: str) -> None:
+        super().__init__(f"{before} on frame {frame}{after}", hint, {"frame": frame})
+        self._parts = (before, frame, after, hint)
+
+    def moved(self, by: int) -> "OracleError":
+        """Return the same error for a frame that is `by` further on."""
+        before, frame, after, hint = self._parts
+        return OracleError(before, frame + by, after, hint)
+
+
 class OutputError(ToolError):
     """An output path cannot be written."""
 

@@ -1,41 +1,47 @@
 """The reference that everything is compared with: LiteRT's reference kernels (BUILTIN_REF), one thread.
 
-LiteRT's default kernels (XNNPACK) are not an oracle: they round otherwise, by up to 42 steps on ResNet-8.
+LiteRT's default kernels (XNNPACK) are not an oracle: they round otherwise, by up to 42 steps on ResNet-8. Nor
+is BUILTIN_REF where it reuses the memory of tensors, as it does by default: it can overwrite one that is read
+again. And as some frames end the process that LiteRT runs in, that is a process of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import MissingExtraError, ModelError, UsageError
+from edgekit.errors import MissingExtraError, ModelError, OracleError, UsageError
 from edgekit.graph import tflite
 from edgekit.graph.edges import int8_core
 from edgekit.graph.ir import DType
+from edgekit.interpreter import Interpreter
 
 
 class Oracle:
     """LiteRT's interpreter on one int8 model with one input and one output.
 
+    Its process starts with it and ends with `close`, with the object, or with this process.
+
     Raises:
         MissingExtraError: ai-edge-litert is not installed.
         ModelError: LiteRT cannot read or run the model.
+        ToolError: its process cannot be started.
     """
 
     def __init__(self, model: bytes) -> None:
-        # LiteRT refers to the model's bytes, so they must live as long as the interpreter.
-        self._model = model
-        self._interpreter = _interpreter(model, keep_all=False)
-        self._tracer: Any = None
-        source, target = _only(self._interpreter, "input"), _only(self._interpreter, "output")
-        self._source, self._target = int(source["index"]), int(target["index"])
+        oracle_version()
+        self._interpreter = Interpreter("edgekit.litert", "LiteRT", model)
+        loaded = self._interpreter.loaded
+        source, target = _only(loaded["input"], "input"), _only(loaded["output"], "output")
         self._edges = _edges(model, (source, target))
-        self.input_shape: tuple[int, ...] = tuple(int(d) for d in source["shape"])
+        self.input_shape: tuple[int, ...] = tuple(source["shape"])
         """The model's input shape, batch included."""
-        self.classes = int(np.prod(target["shape"]))
+        self.classes = prod(target["shape"])
         """How many scores one frame gets."""
 
     @property
@@ -43,18 +49,25 @@ class Oracle:
         """Name and version of the reference: what a contract and a certificate say."""
         return oracle_version()
 
-    def run(self, frames: NDArray[np.int8]) -> NDArray[np.int8]:
+    def run(self, frames: NDArray[np.int8], *, reuse: bool = False) -> NDArray[np.int8]:
         """Return the int8 scores [N, classes] of int8 frames [N, ...input shape without the batch].
+
+        Args:
+            frames: what to run.
+            reuse: let LiteRT reuse the memory of tensors, as it does by default and this oracle does not.
 
         Raises:
             UsageError: frames of another type or shape.
+            OracleError: LiteRT has no answer for a frame, or does not survive it.
         """
         self._check(frames)
         scores = np.empty((len(frames), self.classes), np.int8)
-        for row, frame in zip(scores, frames, strict=True):
-            self._interpreter.set_tensor(self._source, _outward(frame[None], self._edges[0]))
-            self._interpreter.invoke()
-            row[:] = _inward(self._interpreter.get_tensor(self._target), self._edges[1]).reshape(-1)
+        for number, frame in enumerate(frames):
+            try:
+                _, body = self._interpreter.run(_outward(frame, self._edges[0]).tobytes(), reuse=reuse)
+            except OracleError as error:
+                raise error.moved(number) from error
+            scores[number] = _inward(np.frombuffer(body, self._edges[1].dtype), self._edges[1])
         return scores
 
     def tensors(self, frame: NDArray[np.int8]) -> dict[int, NDArray[Any]]:
@@ -64,21 +77,20 @@ class Oracle:
 
         Raises:
             UsageError: a frame of another type or shape.
+            OracleError: LiteRT has no answer for the frame, or does not survive it.
         """
         self._check(frame[None])
-        if self._tracer is None:
-            self._tracer = _interpreter(self._model, keep_all=True)
-        self._tracer.set_tensor(self._source, _outward(frame[None], self._edges[0]))
-        self._tracer.invoke()
+        head, body = self._interpreter.run(_outward(frame, self._edges[0]).tobytes(), all=True)
         found: dict[int, NDArray[Any]] = {}
-        for detail in _details(self._tracer, "tensor"):
-            index = int(detail["index"])
-            try:
-                found[index] = self._tracer.get_tensor(index)
-            except ValueError:
-                # An operator's scratch memory has no values to show.
-                continue
+        at = 0
+        for index, dtype, shape in head["tensors"]:
+            found[index] = np.frombuffer(body, dtype, prod(shape), at).reshape(shape)
+            at += found[index].nbytes
         return found
+
+    def close(self) -> None:
+        """End LiteRT's process; the next frame starts another one."""
+        self._interpreter.close()
 
     def _check(self, frames: NDArray[np.int8]) -> None:
         if frames.dtype != np.int8 or frames.shape[1:] != self.input_shape[1:]:
@@ -90,53 +102,25 @@ class Oracle:
 
 def oracle_version() -> str:
     """Return the name and version of the installed reference. Raises MissingExtraError if there is none."""
-    _module()
+    if find_spec("ai_edge_litert") is None:
+        raise MissingExtraError("ai-edge-litert", "prove", "comparing with the reference kernels")
     return f"LiteRT {version('ai-edge-litert')} BUILTIN_REF"
-
-
-def _module() -> Any:
-    try:
-        from ai_edge_litert import interpreter
-    except ImportError as error:
-        raise MissingExtraError("ai-edge-litert", "prove", "comparing with the reference kernels") from error
-    return interpreter
-
-
-def _interpreter(model: bytes, *, keep_all: bool) -> Any:
-    litert = _module()
-    try:
-        interpreter = litert.Interpreter(
-            model_content=model,
-            experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF,
-            experimental_preserve_all_tensors=keep_all,
-            num_threads=1,
-        )
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"LiteRT cannot run the model: {error}") from error
-    return interpreter
-
-
-def _details(interpreter: Any, word: str) -> Any:
-    try:
-        return getattr(interpreter, f"get_{word}_details")()
-    except UnicodeDecodeError as error:
-        raise ModelError("LiteRT cannot run the model: the name of a tensor is not UTF-8") from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
     """How the file holds an input or output whose int8 values are exchanged."""
 
-    dtype: Any
+    dtype: str
+    """`int8`, `uint8` or `float32`."""
     scale: np.float32
     zero_point: int
     """Of the int8 values."""
 
 
-def _edges(model: bytes, details: Sequence[Any]) -> tuple[_Edge, ...]:
-    if all(detail["dtype"] is np.int8 for detail in details):
-        return tuple(_Edge(np.int8, np.float32(1), 0) for _ in details)
+def _edges(model: bytes, details: Sequence[Mapping[str, Any]]) -> tuple[_Edge, ...]:
+    if all(detail["dtype"] == "int8" for detail in details):
+        return tuple(_Edge("int8", np.float32(1), 0) for _ in details)
     core = int8_core(tflite.parse(model))
     found = []
     for detail, index, word in zip(
@@ -152,27 +136,26 @@ def _edges(model: bytes, details: Sequence[Any]) -> tuple[_Edge, ...]:
 
 def _outward(values: NDArray[np.int8], edge: _Edge) -> NDArray[Any]:
     """Return int8 values as the file's input takes them; its QUANTIZE gives them back exactly."""
-    if edge.dtype is np.float32:
+    if edge.dtype == "float32":
         return (values.astype(np.int32) - edge.zero_point).astype(np.float32) * edge.scale
-    return values if edge.dtype is np.int8 else (values.astype(np.int16) + 128).astype(np.uint8)
+    return values if edge.dtype == "int8" else (values.astype(np.int16) + 128).astype(np.uint8)
 
 
 def _inward(values: NDArray[Any], edge: _Edge) -> NDArray[np.int8]:
     """Return the int8 values behind the file's output."""
-    if edge.dtype is np.float32:
+    if edge.dtype == "float32":
         return (np.rint(values / edge.scale) + edge.zero_point).astype(np.int8)
-    return values if edge.dtype is np.int8 else (values.astype(np.int16) - 128).astype(np.int8)
+    return values if edge.dtype == "int8" else (values.astype(np.int16) - 128).astype(np.int8)
 
 
-def _only(interpreter: Any, word: str) -> Any:
-    details = _details(interpreter, word)
-    if len(details) != 1 or details[0]["dtype"] not in (np.int8, np.uint8, np.float32):
+def _only(details: Sequence[Mapping[str, Any]], word: str) -> Mapping[str, Any]:
+    if len(details) != 1 or details[0]["dtype"] not in ("int8", "uint8", "float32"):
         raise _not_int8(details, word)
     return details[0]
 
 
-def _not_int8(details: Sequence[Any], word: str) -> ModelError:
-    kinds = ", ".join(f"'{d['name']}' {np.dtype(d['dtype'])}" for d in details)
+def _not_int8(details: Sequence[Mapping[str, Any]], word: str) -> ModelError:
+    kinds = ", ".join(f"'{d['name']}' {d['dtype']}" for d in details)
     return ModelError(
         f"the model's {word}s are {kinds or 'none'}; one int8 {word} is needed",
         "quantise it with `edgekit quantize MODEL.onnx --calibration DATA`",

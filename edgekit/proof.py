@@ -3,6 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -13,12 +14,14 @@ from edgekit import __version__, data, ops
 from edgekit.board import Runtime
 from edgekit.contract import Contract
 from edgekit.device.client import Device
-from edgekit.errors import ProofError, UsageError
+from edgekit.errors import EdgekitError, OracleError, ProofError, UsageError
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
+_HELD_AGAINST_ITSELF = 4
+"""Frames on which the reference also runs in its other mode: what that overwrites does not depend on them."""
 
 Frames: TypeAlias = NDArray[Any]
 """uint8 pixels or int8 tensors, [N, ...frame shape]."""
@@ -41,6 +44,8 @@ class Certificate:
     edgekit: str
     firmware: str
     runtime: str
+    notes: tuple[str, ...] = ()
+    """What is to be known of the reference on these frames."""
 
 
 def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
@@ -100,16 +105,21 @@ def prove(
 
     Raises:
         ProofError: names the first differing frame, the values, and the first differing step if traced.
+        OracleError: names the first frame that the oracle has no answer for, and its operator.
     """
-    oracle = oracle_of(device.hello.runtime, model)
     expected_digest = hashlib.sha256()
-    answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
-    for number, scores in zip(range(len(frames)), answers, strict=True):
-        expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
-        if not np.array_equal(expected.reshape(-1), scores):
-            raise _difference(model, oracle, frames, number, expected.reshape(-1), scores, traced)
-        expected_digest.update(expected.tobytes())
-        progress((number + 1) / len(frames))
+    with closing(oracle_of(device.hello.runtime, model)) as oracle:
+        answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
+        for number, scores in zip(range(len(frames)), answers, strict=True):
+            try:
+                expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
+            except OracleError as error:
+                raise error.moved(number) from error
+            if not np.array_equal(expected, scores):
+                raise _difference(model, oracle, device, frames, number, expected, scores, traced)
+            expected_digest.update(expected.tobytes())
+            progress((number + 1) / len(frames))
+        notes = _other_mode(oracle, to_tensors(frames[:_HELD_AGAINST_ITSELF], model.contract))
     hello = device.hello
     return Certificate(
         board=hello.board,
@@ -125,12 +135,31 @@ def prove(
         edgekit=__version__,
         firmware=hello.firmware,
         runtime=hello.runtime,
+        notes=notes,
+    )
+
+
+def _other_mode(oracle: Oracle | TfliteMicro, tensors: NDArray[np.int8]) -> tuple[str, ...]:
+    """Return a note if LiteRT's reference kernels contradict themselves where they reuse memory."""
+    if isinstance(oracle, TfliteMicro):
+        return ()
+    mode = "LiteRT's BUILTIN_REF contradicts itself: without experimental_preserve_all_tensors"
+    try:
+        found = int((oracle.run(tensors) != oracle.run(tensors, reuse=True)).any(axis=1).sum())
+    except EdgekitError as error:
+        return (f"{mode} it fails where it has an answer with it: {error.message}",)
+    if not found:
+        return ()
+    return (
+        f"{mode} it gives other scores for {found} of {len(tensors)} frames, as it reuses memory that is "
+        "read again; edgekit compares with the mode that keeps all tensors",
     )
 
 
 def _difference(
     model: Model,
     oracle: Oracle | TfliteMicro,
+    device: Device,
     frames: Frames,
     number: int,
     expected: NDArray[np.int8],
@@ -149,6 +178,9 @@ def _difference(
             "kernels; `edgekit flash --runtime compiled` is bit-exact where edgekit has kernels"
         )
         return ProofError(message, hint, details)
+    message = "; ".join(
+        (message, *_other_mode(oracle, to_tensors(frames[number : number + 1], model.contract)))
+    )
     checksums = traced(frames[number])
     if checksums is None:
         hint = (
@@ -156,8 +188,14 @@ def _difference(
         )
         return ProofError(message, hint, details)
     step = first_difference(model, oracle, frames[number], checksums)
+    if step is None and device.hello.has_trace:
+        hint = "the same firmware was right the second time: suspect its memory (stack, DMA, interrupts)"
+        return ProofError(f"{message}; no step differs when the frame is run again", hint, details)
     if step is None:
-        hint = "the same frame is right in a debug build: suspect the compiler's optimisation, or memory"
+        hint = (
+            "the same sources are right in a debug build, whose code and places in memory differ: build with "
+            "other cflags in a copy of the board file; if that is right too, suspect memory (stack, DMA)"
+        )
         return ProofError(f"{message}; no step differs in a debug build", hint, details)
     index, name = step
     hint = f"compare that kernel's source and flags; the steps before step {index} are equal"

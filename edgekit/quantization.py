@@ -14,7 +14,7 @@ from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.quantize import quantize as to_int8
 from edgekit.convert.recipe import Recipe, preprocessing
 from edgekit.data import Dataset, Split
-from edgekit.errors import AccuracyError, DataError, UsageError
+from edgekit.errors import AccuracyError, DataError, OracleError, UsageError
 from edgekit.files import check_writable, write_whole
 from edgekit.oracle import Oracle
 
@@ -28,7 +28,8 @@ class QuantizeReport:
     path: Path
     model: QuantizedModel = field(repr=False)
     evaluation: Evaluation | None
-    """Float and int8 on the evaluation data; None without any."""
+    """Float and int8 on the evaluation data; None without any, or where the reference could not run it:
+    a warning says why."""
     warnings: tuple[str, ...]
 
 
@@ -111,8 +112,12 @@ def quantize(
         def count(done: int) -> None:
             progress(f"comparing float and int8: {done} of {len(test)} images")
 
-        found = evaluate(source, made.contract, Oracle(made.data).run, test, progress=count)
-        _gate(found, max_drop)
+        try:
+            found = evaluate(source, made.contract, Oracle(made.data).run, test, progress=count)
+        except OracleError as error:
+            warnings.append(_unmeasured(error, max_drop))
+        else:
+            warnings += _gate(found, max_drop)
     write_whole(target, made.data)
     return QuantizeReport(target, made, found, tuple(warnings))
 
@@ -137,16 +142,32 @@ def _open(source: Data, labels: tuple[str, ...] | None, split: Split) -> Dataset
     return source if isinstance(source, Dataset) else data.load(Path(source), labels=labels, split=split)
 
 
-def _gate(found: Evaluation, max_drop: float | None) -> None:
-    drop = found.drop_points
-    if max_drop is None or drop is None or drop <= max_drop:
-        return
+def _unmeasured(error: OracleError, max_drop: float | None) -> str:
+    said = f"the int8 accuracy could not be measured: {error.message}"
+    if max_drop is not None:
+        raise AccuracyError(
+            f"{said}; so `max_drop` cannot be held, and nothing was written",
+            "without --max-drop the model is written all the same",
+        ) from error
+    return f"{said}; the model is whole"
+
+
+def _gate(found: Evaluation, max_drop: float | None) -> tuple[str, ...]:
+    """Return a warning if images were left out; each counts as lost where a drop is limited."""
+    missed = len(found.left_out)
+    warnings = (f"{missed} of {found.n + missed} images are left out: {found.left_out[0]}",) if missed else ()
+    if max_drop is None or found.drop_points is None:
+        return warnings
+    drop = (found.drop_points * found.n + 100 * missed) / (found.n + missed)
+    if drop <= max_drop:
+        return warnings
     assert found.top1_float is not None
     assert found.top1_int8 is not None
+    lost = f", the {missed} of them that the reference has no answer for counted as lost" if missed else ""
     raise AccuracyError(
         f"int8 loses {drop:.2f} points of top-1 ({100 * found.top1_float:.2f} % float, "
-        f"{100 * found.top1_int8:.2f} % int8 on {found.n} images), more than the {max_drop:g} allowed; "
-        "nothing was written",
+        f"{100 * found.top1_int8:.2f} % int8 on {found.n + missed} images{lost}), more than the {max_drop:g} "
+        "allowed; nothing was written",
         "calibrate with more images like those in use; docs/how-to/when-accuracy-drops.md has a list",
         {"drop_points": drop, "top1_float": found.top1_float, "top1_int8": found.top1_int8},
     )

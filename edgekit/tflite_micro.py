@@ -1,33 +1,31 @@
 """tflite-micro's interpreter on this machine: the oracle of the runtime `tflm`, and the measure of its arena.
 
-The interpreter ends the whole process on some models that it cannot run, so every model is first tried in a
-process of its own: `python -m edgekit.tflite_micro MODEL ARENA_BYTES` runs it once on zeros and says what it
-has used.
+It ends the whole process on some models and frames, so it runs in one of its own: `python -m
+edgekit.tflite_micro`.
 """
 
-import os
 import platform
 import re
 import sys
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import install, process
-from edgekit.errors import MissingExtraError, ModelError, ToolError, UsageError
+from edgekit import install
+from edgekit.child import Message, serve
+from edgekit.errors import MissingExtraError, ModelError, OracleError, ToolError, UsageError
 from edgekit.graph.ir import Graph
+from edgekit.interpreter import Interpreter
 
 _SLACK = 1 << 20
 _MOST = 1 << 30
 """More than any board has: what a file from a stranger claims to need is not allocated unseen."""
-_TIMEOUT_S = 120.0
 _ALLOCATION = re.compile(r"Arena allocation (total|head|tail) (\d{1,12}) bytes")
 _PURPOSE = "the runtime tflm"
 
@@ -49,10 +47,11 @@ class TfliteMicro:
     Raises:
         MissingExtraError: tflite-micro is not installed.
         ModelError: it cannot run the model.
+        ToolError: its process cannot be started.
     """
 
     def __init__(self, model: bytes, graph: Graph) -> None:
-        measure(model, graph)  # in a process of its own: what this one survives, so do we
+        measure(model, graph)
         self._interpreter = _interpreter(model, _room(model, graph))
         source, target = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
         self.input_shape: tuple[int, ...] = source.shape
@@ -70,6 +69,7 @@ class TfliteMicro:
 
         Raises:
             UsageError: frames of another type or shape.
+            OracleError: tflite-micro has no answer for a frame, or does not survive it.
         """
         if frames.dtype != np.int8 or frames.shape[1:] != self.input_shape[1:]:
             raise UsageError(
@@ -77,11 +77,16 @@ class TfliteMicro:
                 f"the model takes int8 {list(self.input_shape[1:])}"
             )
         scores = np.empty((len(frames), self.classes), np.int8)
-        for row, frame in zip(scores, frames, strict=True):
-            self._interpreter.set_input(np.ascontiguousarray(frame[None]), 0)
-            self._interpreter.invoke()
-            row[:] = self._interpreter.get_output(0).reshape(-1)
+        for number, frame in enumerate(frames):
+            try:
+                scores[number] = np.frombuffer(self._interpreter.run(frame.tobytes())[1], np.int8)
+            except OracleError as error:
+                raise error.moved(number) from error
         return scores
+
+    def close(self) -> None:
+        """End the interpreter's process; the next frame starts another one."""
+        self._interpreter.close()
 
 
 def tflite_micro_version() -> str:
@@ -104,10 +109,9 @@ def measure(model: bytes, graph: Graph) -> Allocation:
     _check_installed()
     try:
         said = _tried(model, _room(model, graph))
-    except ToolError as error:
-        words = [line for line in error.message.splitlines()[1:] if not line.startswith((" ", "Trace"))]
+    except ModelError as error:
         raise ModelError(
-            "tflite-micro cannot run the model: " + ("; ".join(words[-4:]) or error.message),
+            error.message,
             "use --runtime compiled if edgekit has kernels for it; `edgekit inspect MODEL` says so",
         ) from error
     found = {name: int(size) for name, size in _ALLOCATION.findall(said)}
@@ -121,19 +125,17 @@ def measure(model: bytes, graph: Graph) -> Allocation:
 
 @lru_cache(maxsize=8)
 def _tried(model: bytes, arena_bytes: int) -> str:
-    """Return what the other process says of a model; it is the same for all boards, and asked once."""
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(model)
-        # -P: a file `numpy.py` in the user's folder is not what is meant.
-        command = [sys.executable, "-P", "-m", "edgekit.tflite_micro", str(path), str(arena_bytes)]
-        return process.run(command, env=_environment(), timeout_s=_TIMEOUT_S)
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which the other process finds this very edgekit, installed or not."""
-    folders = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
+    """Return what the interpreter says of a model; it is the same for all boards, and asked once."""
+    interpreter = _interpreter(model, arena_bytes)
+    try:
+        # Some kernels refuse a model only when they run. Zeros may kill one that survives other frames.
+        interpreter.run(bytes(interpreter.loaded["input_bytes"]))
+    except OracleError as error:
+        if interpreter.alive:
+            raise ModelError(f"tflite-micro cannot run the model: {error.message}") from error
+    finally:
+        interpreter.close()
+    return interpreter.words
 
 
 def _check_installed() -> None:
@@ -156,20 +158,28 @@ def _room(model: bytes, graph: Graph) -> int:
     return min(_SLACK + -(-2 * (len(model) + activations) // 16) * 16, _MOST)
 
 
-def _interpreter(model: bytes, arena_bytes: int) -> Any:
-    from tflite_micro import runtime
-
-    return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
+def _interpreter(model: bytes, arena_bytes: int) -> Interpreter:
+    return Interpreter("edgekit.tflite_micro", "tflite-micro", model, arena_bytes=arena_bytes)
 
 
-def _try(path: Path, arena_bytes: int) -> None:
-    """Run a model once on zeros, and let the interpreter write what it has allocated to stderr."""
-    interpreter = _interpreter(path.read_bytes(), arena_bytes)
-    source = interpreter.get_input_details(0)
-    interpreter.set_input(np.zeros(source["shape"], source["dtype"]), 0)
-    interpreter.invoke()
-    interpreter.print_allocations()
+_MADE: list[Any] = []
+"""The interpreter, in its own process."""
+
+
+def _answer(head: Mapping[str, Any], body: bytes) -> Message:
+    """Do `load` with a model, and print what it has allocated; or `run` with the bytes of its one input."""
+    if head["do"] == "load":
+        from tflite_micro import runtime
+
+        _MADE[:] = [runtime.Interpreter.from_bytes(body, arena_size=head["arena_bytes"])]
+        _MADE[0].print_allocations()
+        source = _MADE[0].get_input_details(0)
+        return {"input_bytes": int(np.prod(source["shape"])) * np.dtype(source["dtype"]).itemsize}, b""
+    source = _MADE[0].get_input_details(0)
+    _MADE[0].set_input(np.frombuffer(body, source["dtype"]).reshape(source["shape"]), 0)
+    _MADE[0].invoke()
+    return {}, _MADE[0].get_output(0).tobytes()
 
 
 if __name__ == "__main__":
-    _try(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(_answer)

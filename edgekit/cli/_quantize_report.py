@@ -22,7 +22,8 @@ def render(output: Output, report: "QuantizeReport") -> None:
     labels = model.contract.labels
     more = f", ... ({len(labels)} in all)" if len(labels) > _LABELS else ""
     output.text(f"  labels      {', '.join(labels[:_LABELS])}{more}")
-    output.text(f"  calibrated  on {model.images} images, SNR {model.snr_db:.1f} dB")
+    closeness = "" if model.snr_db is None else f", SNR {model.snr_db:.1f} dB"
+    output.text(f"  calibrated  on {model.images} images{closeness}")
     found = report.evaluation
     if found is None:
         return
@@ -51,6 +52,7 @@ def fields(report: "QuantizeReport") -> dict[str, Any]:
         if found is None
         else {
             "n": found.n,
+            "left_out": len(found.left_out),
             "agreement": found.agreement,
             "snr_db": _finite(found.snr_db),
             "top1": {"float": found.top1_float, "int8": found.top1_int8},
@@ -64,6 +66,6 @@ def _percent(share: float | None) -> str:
     return f"{'-':>9}" if share is None else f"{100 * share:7.2f} %"
 
 
-def _finite(value: float) -> float | None:
+def _finite(value: float | None) -> float | None:
     """JSON has no infinity: an error of zero is null."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None

@@ -52,7 +52,8 @@ def command(
     that its runtime is tflm, tflite-micro's.
 
     Prints a certificate, or fails (exit 12) naming the first differing frame and, where a debug build
-    can be asked, the first differing step.
+    can be asked, the first differing step. A frame that the reference has no answer for fails too (exit 7),
+    naming its operator.
 
     \b
     Example: edgekit prove --board host --model model.tflite --random 200
@@ -129,5 +130,8 @@ def _show(output: Output, certificate: "Certificate", compiler: str, target: Pat
         f"{certificate.oracle}"
     )
     for key, value in fields.items():
-        output.text(f"  {key:16} {value}")
+        if key != "notes":
+            output.text(f"  {key:16} {value}")
+    for note in certificate.notes:
+        output.warn(note)
     output.result({"certificate": fields})

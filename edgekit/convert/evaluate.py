@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from edgekit.contract import Contract
 from edgekit.convert import float_model
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.data import Frames
-from edgekit.errors import DataError, ModelError
+from edgekit.errors import DataError, ModelError, OracleError
 
 _TOP = 5
 _BATCH = 64
+_MOST_FAILURES = 8
+"""So many frames may be left out; where there are more, what remains says little of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Evaluation:
     """Share of images for which both give the same class."""
     snr_db: float
     """Power of the float scores over that of the int8 scores' error, in dB; infinite without error."""
+    left_out: tuple[str, ...] = ()
+    """Of each image that the reference has no answer for, why; `n` is without them."""
 
     @property
     def drop_points(self) -> float | None:
@@ -62,6 +66,7 @@ def evaluate(
     Raises:
         DataError: a label is no index into the outputs.
         ModelError: the contract takes no images.
+        OracleError: `run` raises it for more than a few of the frames, or for all.
     """
     if agreed.preprocess is None:
         raise ModelError("a model that takes no images cannot be evaluated on images")
@@ -71,15 +76,53 @@ def evaluate(
             "use the data set that the model was trained for",
         )
     floats = np.empty((len(frames), model.classes), np.float32)
-    int8 = np.empty((len(frames), model.classes), np.int8)
+    int8 = np.zeros((len(frames), model.classes), np.int8)
+    failed: list[OracleError] = []
+    kept = np.ones(len(frames), np.bool_)
     for start in range(0, len(frames), _BATCH):
         part = slice(start, start + _BATCH)
         pixels = frames.pixels[part]
         floats[part] = float_model.scores(model, float_model.normalise(pixels, agreed.preprocess))
-        int8[part] = run(data.quantise(agreed, pixels))
+        int8[part], kept[part] = rows_of(run, data.quantise(agreed, pixels), model.classes, start, failed)
         if progress is not None:
             progress(min(start + _BATCH, len(frames)))
-    return compare(floats, int8, frames.labels, agreed)
+    if failed and not kept.any():
+        raise failed[0]
+    labels = None if frames.labels is None else frames.labels[kept]
+    found = compare(floats[kept], int8[kept], labels, agreed)
+    return replace(found, left_out=tuple(error.message for error in failed))
+
+
+def rows_of(
+    run: Callable[[NDArray[np.int8]], NDArray[np.int8]],
+    frames: NDArray[np.int8],
+    classes: int,
+    first: int,
+    failed: list[OracleError],
+) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """Return the scores [N, classes] of int8 frames, and for which there are some [N].
+
+    Args:
+        run: as in `evaluate`.
+        frames: int8 [N, H, W, C].
+        classes: how many scores a frame gets.
+        first: the number of the first frame, for messages.
+        failed: the errors of frames without scores are added to it.
+
+    Raises:
+        OracleError: the first of `failed`, when there are too many.
+    """
+    scores = np.zeros((len(frames), classes), np.int8)
+    ran = np.ones(len(frames), np.bool_)
+    for number in range(len(frames)):
+        try:
+            scores[number] = run(frames[number : number + 1])[0]
+        except OracleError as error:
+            ran[number] = False
+            failed.append(error.moved(first + number))
+            if len(failed) > _MOST_FAILURES:
+                raise failed[0] from error
+    return scores, ran
 
 
 def compare(

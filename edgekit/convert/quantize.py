@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from edgekit import contract, data, ops
 from edgekit.contract import Contract
 from edgekit.convert import float_model, simplify, to_int8, to_keras
-from edgekit.convert.evaluate import snr_db
+from edgekit.convert.evaluate import rows_of, snr_db
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.recipe import Recipe
 from edgekit.convert.rewrites import max_pool
 from edgekit.data.frames import spread
 from edgekit.data.randomness import looks_random, random_error
-from edgekit.errors import MissingExtraError, ModelError, UnsupportedOpError, UsageError
+from edgekit.errors import MissingExtraError, ModelError, OracleError, UnsupportedOpError, UsageError
 from edgekit.graph import label_metadata, metadata, tflite
 from edgekit.graph.ir import DType, Graph
 from edgekit.oracle import Oracle, oracle_version
@@ -67,8 +67,10 @@ class QuantizedModel:
     """Multiply-accumulates of one run; None when edgekit's own runtime lacks an operator."""
     images: int
     """How many images it was calibrated with."""
-    snr_db: float
-    """Power of the float scores over that of the int8 scores' error, on calibration images, in dB."""
+    snr_db: float | None
+    """Power of the float scores over that of the int8 scores' error, on calibration images, in dB.
+
+    None where the reference has no int8 scores; a note says why."""
     notes: tuple[str, ...] = ()
     """What the user should know."""
 
@@ -121,10 +123,7 @@ def quantize(
     graph = tflite.parse(raw, model.name)
     notes = (*model.notes, *_check_range(chosen), *_check_graph(graph))
     agreed = contract.for_graph(graph, preprocess=recipe.preprocess, labels=recipe.labels, oracle=oracle)
-    scores = Oracle(raw).run(data.quantise(agreed, chosen[spread(len(chosen), _MEASURED)]))
-    ratio = snr_db(expected, scores, agreed)
-    if ratio < _POOR_DB:
-        notes = (*notes, f"the int8 scores are far from the float ones ({ratio:.1f} dB): see the accuracy")
+    ratio, found = _closeness(raw, agreed, chosen[spread(len(chosen), _MEASURED)], expected)
     whole = metadata.attach(raw, {contract.METADATA_NAME: agreed.to_json()})
     whole = label_metadata.attach_labels(whole, agreed.labels)
     return QuantizedModel(
@@ -136,8 +135,24 @@ def quantize(
         macs=_macs(graph),
         images=len(inputs),
         snr_db=ratio,
-        notes=notes,
+        notes=(*notes, *found),
     )
+
+
+def _closeness(
+    raw: bytes, agreed: Contract, pixels: NDArray[np.uint8], expected: NDArray[np.float32]
+) -> tuple[float | None, tuple[str, ...]]:
+    """Return how near the int8 scores of frames are to the float ones, in dB, and notes for the user."""
+    failed: list[OracleError] = []
+    try:
+        scores, ran = rows_of(Oracle(raw).run, data.quantise(agreed, pixels), agreed.classes, 0, failed)
+        if not ran.any():
+            raise failed[0]
+    except OracleError as error:
+        return None, (f"int8 could not be compared with float on calibration images: {error.message}",)
+    ratio = snr_db(expected[ran], scores[ran], agreed)
+    notes = (f"the int8 scores are far from the float ones ({ratio:.1f} dB): see the accuracy",)
+    return ratio, notes if ratio < _POOR_DB else ()
 
 
 def _check_packages() -> None:

@@ -97,6 +97,17 @@ def parse(data: bytes, name: str = "model") -> Graph:
     return graph
 
 
+def first_operators(data: bytes, count: int) -> bytes:
+    """Return a model that `parse` reads, cut behind its first `count` operators, for an interpreter to run.
+
+    Nothing makes its output then. Raises ModelError as `parse` does.
+    """
+    model = FlatBuffer(data).root()
+    subgraph = model.buffer.table(model.targets(schema.ModelSlot.SUBGRAPHS)[0])
+    place = subgraph.target(schema.SubGraphSlot.OPERATORS)
+    return data[:place] + count.to_bytes(4, "little") + data[place + 4 :]
+
+
 def _buffers(model: Table) -> tuple[bytes, ...]:
     """Return the content of all buffers, once each: tensors that share a buffer share its bytes."""
     found = []

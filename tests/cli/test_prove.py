@@ -1,9 +1,12 @@
 """`edgekit prove` catches kernels that are broken on purpose and names the first step that differs."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import oracle_models
 import pytest
 
 from edgekit import resources
@@ -94,3 +97,98 @@ def test_a_board_on_a_port_is_asked_for_a_debug_build(
         done = cli("prove", "--model", model, "--port", port, "--random", "5")
     assert done.code == 12
     assert "the first differing step is 0: CONV_2D" in done.err
+
+
+# What makes a kernel wrong but for debug builds, and wrong but for the second time.
+ONLY_OPTIMISED = """
+#ifdef EK_TRACE
+#define WRONG 0
+#else
+#define WRONG 1
+#endif
+"""
+ONLY_ONCE = """
+static int calls;
+#define WRONG (calls++ < 1)
+"""
+
+
+def spoil_softmax(templates: Path, wrong: str) -> None:
+    spoil(templates, "ek_softmax_s8", "result += ek_rounding", "result += WRONG + ek_rounding", wrong)
+
+
+def test_what_is_right_in_a_debug_build_is_not_blamed_on_one_cause(
+    cli: Callable, model: Path, templates: Path
+) -> None:
+    spoil_softmax(templates, ONLY_OPTIMISED)
+    done = cli("prove", "--model", model, "--random", "5")
+    assert done.code == 12
+    assert "no step differs in a debug build" in done.err
+    assert "cflags" in done.err
+
+
+def test_what_is_right_the_second_time_is_not_blamed_on_the_compiler(
+    cli: Callable, model: Path, templates: Path, host_on_pty: Callable
+) -> None:
+    spoil_softmax(templates, ONLY_ONCE)
+    with host_on_pty(model, debug=True) as port:
+        done = cli("prove", "--model", model, "--port", port, "--random", "5")
+    assert done.code == 12
+    assert "no step differs when the frame is run again" in done.err
+    assert "right the second time" in done.err
+    assert "build with" not in done.err
+
+
+# --- where it is the reference that fails
+
+
+def saved(tmp_path: Path, name: str, pixels: np.ndarray) -> tuple[Path, Path]:
+    """Write a model of `oracle_models` and images for it; return both paths."""
+    path, images = tmp_path / f"{name}.tflite", tmp_path / f"{name}.npy"
+    path.write_bytes(getattr(oracle_models, name)())
+    np.save(images, pixels.astype(np.uint8))
+    return path, images
+
+
+def test_a_frame_of_which_the_reference_crashes_is_named(cli: Callable, tmp_path: Path) -> None:
+    pixels = np.zeros((4, 1, 513, 1))
+    pixels[:2, 0, :9] = 255
+    model, images = saved(tmp_path, "flat", pixels)
+    done = cli("prove", "--model", model, "--data", images, "--json")
+    assert done.code == 7, done.err
+    error = done.json["error"]
+    assert error["id"] == "oracle"
+    assert error["details"] == {"frame": 2}
+    assert "crashes (SIGABRT) on frame 2, at operator 1 SOFTMAX 'shares'" in error["message"]
+    assert cli("prove", "--model", model, "--random", "3").code == 0
+
+
+def test_a_frame_that_the_reference_refuses_is_named(cli: Callable, tmp_path: Path) -> None:
+    pixels = np.full((3, 4, 4, 3), 200)
+    pixels[1] = 100
+    model, images = saved(tmp_path, "root", pixels)
+    done = cli("prove", "--model", model, "--data", images)
+    assert done.code == 7
+    assert "on frame 1, at operator 0 RSQRT" in done.err
+    assert "bug in edgekit" not in done.err
+
+
+def test_a_reference_that_contradicts_itself_is_said_so(cli: Callable, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (6, 7, 7, 3))
+    model, images = saved(tmp_path, "shared", pixels)
+    done = cli("prove", "--model", model, "--data", images, "-o", "certificate.json", "--json")
+    assert done.code == 0, done.err
+    (note,) = done.json["certificate"]["notes"]
+    assert "without experimental_preserve_all_tensors it gives other scores for 4 of 4 frames" in note
+    assert note in done.json["warnings"]
+    assert note in json.loads(Path("certificate.json").read_text())["notes"]
+
+
+def test_a_device_that_differs_hears_that_the_reference_does_too(
+    cli: Callable, tmp_path: Path, templates: Path
+) -> None:
+    spoil(templates, "ek_concatenation_s8", "output += size;", "output += size; output[-1]++;", "")
+    model, images = saved(tmp_path, "shared", np.zeros((2, 7, 7, 3)))
+    done = cli("prove", "--model", model, "--data", images)
+    assert done.code == 12
+    assert "contradicts itself" in done.err

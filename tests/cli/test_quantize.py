@@ -176,3 +176,75 @@ def test_accuracy_is_taken_from_the_test_files_of_a_folder(cli: Callable, data: 
     done = cli("quantize", MODEL, "--calibration", data[0], *OPTIONS, "--eval", "mnist", "-o", "m.tflite")
     assert done.code == 3
     assert "0..77" in done.err
+
+
+# --- 600 classes: LiteRT crashes where their scores are nearly equal
+
+
+def wide(gain: float, dark: int) -> tuple[Path, Path]:
+    """Write a network whose first class wins by `gain` times the brightness, and 20 images, `dark` black."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    first = np.zeros((3, 600), np.float32)
+    first[:, 0] = gain
+    weights = {"w": np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1), "dense": first}
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["conv"]),
+        helper.make_node("GlobalAveragePool", ["conv"], ["pool"]),
+        helper.make_node("Flatten", ["pool"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "dense"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "wide",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 600])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), "wide.onnx")
+    images = np.full((20, 8, 8, 3), 200, np.uint8)
+    images[:, :4] = np.linspace(0, 255, 20).astype(np.uint8)[:, None, None, None]
+    images[20 - dark :] = 0
+    np.savez("wide.npz", images=images, labels=np.zeros(20, np.int64))
+    return Path("wide.onnx"), Path("wide.npz")
+
+
+def test_a_model_that_the_reference_cannot_run_is_written_unmeasured(cli: Callable) -> None:
+    model, images = wide(gain=0.01, dark=0)
+    arguments = ("quantize", model, "--calibration", images, "--eval", images, "-o", "m.tflite")
+    done = cli(*arguments, "--max-drop", "1", "--json")
+    assert done.code == 5
+    assert "could not be measured" in done.json["error"]["message"]
+    assert not Path("m.tflite").exists()
+    done = cli(*arguments)
+    assert done.code == 0, done.err
+    assert "on 20 images\n" in done.out  # and no SNR
+    assert "top-1" not in done.out
+    assert "int8 could not be compared with float on calibration images: LiteRT crashes (SIGABRT)" in done.err
+    assert "the int8 accuracy could not be measured: LiteRT crashes (SIGABRT) on frame 0, at oper" in done.err
+    assert "SOFTMAX" in done.err
+    assert cli("inspect", "m.tflite").code == 0
+
+
+def test_images_that_the_reference_cannot_run_are_left_out_and_count_as_lost(cli: Callable) -> None:
+    model, images = wide(gain=8.0, dark=2)
+    arguments = ("quantize", model, "--calibration", images, "--eval", images, "-o", "m.tflite", "--json")
+    done = cli(*arguments, "--max-drop", "9")
+    assert done.code == 5, done.err
+    assert "int8 loses 10.00 points" in done.json["error"]["message"]
+    assert (
+        "on 20 images, the 2 of them that the reference has no answer for counted as lost"
+        in (done.json["error"]["message"])
+    )
+    assert not Path("m.tflite").exists()
+    done = cli(*arguments, "--max-drop", "11")
+    assert done.code == 0, done.err
+    found = done.json["evaluation"]
+    assert (found["n"], found["left_out"], found["agreement"]) == (18, 2, 1.0)
+    assert found["top1"] == {"float": 1.0, "int8": 1.0}
+    assert done.json["snr_db"] > 10
+    (warning,) = (line for line in done.json["warnings"] if "left out" in line)
+    assert warning.startswith(
+        "2 of 20 images are left out: LiteRT crashes (SIGABRT) on frame 18, at operator"
+    )

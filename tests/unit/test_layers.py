@@ -11,9 +11,9 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 LAYERS = (
     {"install", "percentiles"},
     {"errors"},
-    {"resources", "process", "files", "toml_table", "json_object"},
+    {"resources", "process", "child", "files", "toml_table", "json_object"},
     {"graph"},
-    {"contract"},
+    {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
     {"kernels"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
@@ -46,9 +46,9 @@ OWNERS = {
     "xmodem": {"flash"},
     "click": {"cli"},
     "rich": {"cli"},
-    "ai_edge_litert": {"oracle"},
+    "ai_edge_litert": {"litert"},
     "tflite_micro": {"tflite_micro"},
-    "subprocess": {"process", "emulator"},
+    "subprocess": {"process", "child", "emulator"},
     # It is GPL: it is run as a program, and never imported.
     "esptool": set(),
 }
