@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from edgekit.device.client import Device
     from edgekit.device.prediction import Prediction
     from edgekit.errors import EdgekitError
+    from edgekit.live.source import load_frames
     from edgekit.pipeline import (
         ContractFlags,
         Model,
         build_image,
         generate_project,
         inspect,
-        load_frames,
         load_model,
         open_device,
     )
@@ -72,7 +72,7 @@ _HOMES = {
     "generate_project": ("pipeline", "generate_project"),
     "inspect": ("pipeline", "inspect"),
     "load_board": ("board", "load"),
-    "load_frames": ("pipeline", "load_frames"),
+    "load_frames": ("live.source", "load_frames"),
     "load_model": ("pipeline", "load_model"),
     "open_device": ("pipeline", "open_device"),
     "prove": ("proof", "prove"),

@@ -5,26 +5,25 @@ import zlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, data, ops
+from edgekit import __version__, ops
+from edgekit.answers import Frames, Runner
 from edgekit.board import Runtime
 from edgekit.contract import Contract
 from edgekit.device.client import Device
 from edgekit.errors import EdgekitError, OracleError, ProofError, UsageError
+from edgekit.live.runner import OverTheLine
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
+from edgekit.reference import to_tensors
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
 _HELD_AGAINST_ITSELF = 4
 """Frames on which the reference also runs in its other mode: what that overwrites does not depend on them."""
-
-Frames: TypeAlias = NDArray[Any]
-"""uint8 pixels or int8 tensors, [N, ...frame shape]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,6 @@ class Certificate:
     runtime: str
     notes: tuple[str, ...] = ()
     """What is to be known of the reference on these frames."""
-
-
-def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
-    """Return the int8 input tensors of frames [N, ...]: pixels by the contract's table, int8 as it is."""
-    return data.quantise(contract, frames) if frames.dtype == np.uint8 else frames.view(np.int8)
 
 
 def random_frames(contract: Contract, count: int, seed: int) -> Frames:
@@ -89,7 +83,7 @@ def prove(
     frames: Frames,
     *,
     traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None] = lambda _: None,
-    rows: NDArray[np.int8] | None = None,
+    runner: Runner | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
     """Run every frame on the device and on the oracle of its runtime and compare the rows.
@@ -100,7 +94,7 @@ def prove(
         frames: uint8 pixels or int8 tensors [N, ...frame shape].
         traced: runs one frame in a debug build and returns the CRC-32 of each step's output, or None
             where there is no debug build; asked only after a difference.
-        rows: the scores [N, classes], if the device's firmware gave them another way than over its line.
+        runner: another way to the device's firmware than over its line.
         progress: told the fraction done.
 
     Raises:
@@ -109,8 +103,8 @@ def prove(
     """
     expected_digest = hashlib.sha256()
     with closing(oracle_of(device.hello.runtime, model)) as oracle:
-        answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
-        for number, scores in zip(range(len(frames)), answers, strict=True):
+
+        def compare(number: int, scores: NDArray[np.int8]) -> None:
             try:
                 expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
             except OracleError as error:
@@ -119,6 +113,8 @@ def prove(
                 raise _difference(model, oracle, device, frames, number, expected, scores, traced)
             expected_digest.update(expected.tobytes())
             progress((number + 1) / len(frames))
+
+        (runner or OverTheLine(device)).scores(frames, each=compare)
         notes = _other_mode(oracle, to_tensors(frames[:_HELD_AGAINST_ITSELF], model.contract))
     hello = device.hello
     return Certificate(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from edgekit import data
 from edgekit.contract import Color, Preprocess, Resize
 from edgekit.convert import load
-from edgekit.convert.evaluate import Evaluation, evaluate
+from edgekit.convert.evaluate import MOST_FAILURES, Evaluation, evaluate
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.quantize import quantize as to_int8
@@ -17,6 +17,7 @@ from edgekit.data import Dataset, Split
 from edgekit.errors import AccuracyError, DataError, OracleError, UsageError
 from edgekit.files import check_writable, write_whole
 from edgekit.oracle import Oracle
+from edgekit.reference import Reference
 
 Data: TypeAlias = Path | str | Dataset
 
@@ -113,7 +114,8 @@ def quantize(
             progress(f"comparing float and int8: {done} of {len(test)} images")
 
         try:
-            found = evaluate(source, made.contract, Oracle(made.data).run, test, progress=count)
+            reference = Reference(Oracle(made.data), made.contract, MOST_FAILURES)
+            found = evaluate(source, made.contract, reference, test, progress=count)
         except OracleError as error:
             warnings.append(_unmeasured(error, max_drop))
         else:

@@ -3,26 +3,24 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, pipeline
+from edgekit import __version__, pipeline, quality
+from edgekit.answers import Frames
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
 from edgekit.board import Board, EmulatorKind, RegionKind
 from edgekit.codegen.generator import GeneratedModel
-from edgekit.emulator import batch, counter, qemu
+from edgekit.emulator import counter, qemu
 from edgekit.errors import ToolError, UsageError
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
+from edgekit.live.runner import PastTheLine, runner
 from edgekit.percentiles import Percentiles, percentiles
 from edgekit.pipeline import Model
-
-Frames: TypeAlias = NDArray[Any]
-"""uint8 pixels or int8 tensors, [N, ...frame shape]."""
 
 _CALLER = "ek_app_classify"
 # What the clock may count that the plugin does not: its own reading, and its interrupts at every overflow.
@@ -90,7 +88,9 @@ def measure(
     elif kind is EmulatorKind.QEMU:
         found = _in_qemu(generated, image, board, frames, timeout_s, progress)
     else:
-        found = _on_device(model, image, board, frames, port, timeout_s, progress)
+        way = runner(board, model, port=port, image=image, via="serial", timeout_s=timeout_s)
+        answers = way.scores(frames, progress=progress)
+        found = _Run(Method.DEVICE, answers.scores, answers.invoke_ticks)
     return _result(model, generated, image, board, frames, labels, found)
 
 
@@ -122,20 +122,7 @@ def _in_qemu(
     progress: Callable[[float], None],
 ) -> _Run:
     version = qemu.find(board.emulator).version
-
-    def run(arguments: Sequence[str] = ()) -> batch.Batch:
-        classes = generated.contract.classes
-        return batch.run(
-            image,
-            board,
-            frames,
-            classes,
-            jobs=1 if arguments else None,
-            arguments=arguments,
-            timeout_s=timeout_s,
-            progress=progress,
-        )
-
+    plain = PastTheLine(image, board, generated.contract.classes, timeout_s)
     calls = sum(step.kernel is not None for step in generated.steps)
     counts = None
     notes: tuple[str, ...] = ()
@@ -143,39 +130,21 @@ def _in_qemu(
         plugin = counter.build(version)
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             out = Path(folder) / "counts.txt"
-            found = run(counter.arguments(plugin, places(image, generated), out))
+            asked = counter.arguments(plugin, places(image, generated), out)
+            found = replace(plain, jobs=1, arguments=asked).scores(frames, progress=progress)
             counts = counter.read(out, len(frames), calls)
     except ToolError as error:
         notes = (f"instructions are by the board's own clock, not exact: {error.message}",)
-        found = run()
+        found = plain.scores(frames, progress=progress)
     return _Run(
         method=Method.PLUGIN if counts else Method.TIMER,
         scores=found.scores,
-        ticks=tuple(int(ticks) for ticks in found.invoke_ticks),
+        ticks=found.invoke_ticks,
         counts=counts,
         stack_bytes=found.stack_bytes,
         qemu=version,
         notes=notes,
     )
-
-
-def _on_device(
-    model: Model,
-    image: FirmwareImage,
-    board: Board,
-    frames: Frames,
-    port: str | None,
-    timeout_s: float,
-    progress: Callable[[float], None],
-) -> _Run:
-    scores = np.empty((len(frames), model.contract.classes), np.int8)
-    ticks = []
-    with pipeline.open_device(board, port=port, model=model, image=image, timeout_s=timeout_s) as device:
-        for number, answer in enumerate(device.stream(iter(frames))):
-            scores[number] = answer.scores
-            ticks.append(answer.invoke_ticks)
-            progress((number + 1) / len(frames))
-    return _Run(Method.DEVICE, scores, tuple(ticks))
 
 
 def _result(
@@ -223,7 +192,7 @@ def _result(
         flash_bytes=sizes.flash,
         ram_bytes=sizes.ram,
         sections=sizes.sections,
-        accuracy=_accuracy(found.scores, labels),
+        accuracy=None if found.scores is None else quality.top_k(found.scores, labels),
         outputs_sha256="" if found.scores is None else hashlib.sha256(found.scores.tobytes()).hexdigest(),
         compiler=image.compiler,
         cflags=board.build.cflags,
@@ -255,12 +224,6 @@ def _per_op(model: Model, generated: GeneratedModel, row: Sequence[int] | None) 
 
 def _wall(found: _Run) -> Percentiles | None:
     return percentiles(found.ticks) if found.method is Method.DEVICE else None
-
-
-def _accuracy(scores: NDArray[np.int8] | None, labels: Sequence[int] | None) -> float | None:
-    if scores is None or labels is None:
-        return None
-    return float((scores.argmax(1) == np.asarray(labels)).mean())
 
 
 @dataclass(frozen=True, slots=True)

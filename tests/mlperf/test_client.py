@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlperf.boards import CASES, firmware
 
-from edgekit import board, mlperf_tiny
+from edgekit import board
 from edgekit.device.mlperf_tiny import MAX_REPLY_BYTES, Inference, MlperfDevice, Replies
 from edgekit.device.transport import LineBrokenError, SocketTransport
 from edgekit.errors import DeviceError, UsageError
+from edgekit.live.protocols import mlperf_tiny
 
 HOST = board.load("host")
 BOOT = b"m-timestamp-mode-performance\r\nm-lap-us-17\r\nm-init-done\r\nm-ready\r\n"

@@ -9,16 +9,17 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"install", "percentiles"},
+    {"install", "percentiles", "quality"},
     {"errors"},
-    {"resources", "process", "child", "files", "toml_table", "json_object"},
+    {"resources", "process", "child", "files", "toml_table", "json_object", "answers"},
     {"graph"},
     {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
-    {"kernels"},
+    {"kernels", "reference"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
     {"pipeline", "quantization"},
-    {"proof", "mlperf_tiny"},
+    {"live"},
+    {"proof"},
     {"bench"},
     {"cli"},
 )

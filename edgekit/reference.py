@@ -1,0 +1,43 @@
+"""The reference kernels as a place where frames run: LiteRT's, or tflite-micro's for the runtime `tflm`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit import data
+from edgekit.answers import Answers, Each, Frames, Progress, ignore
+from edgekit.contract import Contract
+from edgekit.errors import OracleError
+from edgekit.oracle import Oracle
+from edgekit.tflite_micro import TfliteMicro
+
+
+def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
+    """Return the int8 input tensors of frames [N, ...]: pixels by the contract's table, int8 as it is."""
+    return data.quantise(contract, frames) if frames.dtype == np.uint8 else frames.view(np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A `Runner` of reference kernels; `most_failures` frames may be without an answer, but not all."""
+
+    oracle: Oracle | TfliteMicro
+    contract: Contract
+    most_failures: int = 0
+
+    def scores(self, frames: Frames, *, each: Each = ignore, progress: Progress = ignore) -> Answers:
+        """Run frames. Raises OracleError, the first, if more than `most_failures` have no answer, or all."""
+        scores = np.zeros((len(frames), self.contract.classes), np.int8)
+        failed: list[OracleError] = []
+        for number in range(len(frames)):
+            try:
+                scores[number] = self.oracle.run(to_tensors(frames[number : number + 1], self.contract))[0]
+            except OracleError as error:
+                failed.append(error.moved(number))
+                if len(failed) > self.most_failures or len(failed) == len(frames):
+                    raise failed[0] from error
+            else:
+                each(number, scores[number])
+            progress((number + 1) / len(frames))
+        return Answers(scores, "reference", failed=tuple(failed))
