@@ -31,13 +31,15 @@ class Answers:
     """`serial`, `files`, or `reference`."""
     unit: str = ""
     """Of ticks; empty where nothing is measured, and the ticks are none."""
+    preprocess_ticks: tuple[int, ...] = ()
     invoke_ticks: tuple[int, ...] = ()
-    link_s: tuple[float, ...] = ()
-    """What the line took for each frame, in seconds; none without a line."""
+    link_ms: tuple[float, ...] = ()
+    """What the line took for each frame; none without a line."""
     retransmissions: int = 0
     resets: int = 0
     reconnections: int = 0
     stack_bytes: int | None = None
+    """The most that was in use, if a batch has measured it."""
     failed: tuple[OracleError, ...] = ()
     """Of each frame that a reference has no answer for, why; its scores are zeros."""
 

@@ -15,7 +15,6 @@ from edgekit.board import Runtime
 from edgekit.contract import Contract
 from edgekit.device.client import Device
 from edgekit.errors import EdgekitError, OracleError, ProofError, UsageError
-from edgekit.live.runner import OverTheLine
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
 from edgekit.reference import to_tensors
@@ -114,7 +113,7 @@ def prove(
             expected_digest.update(expected.tobytes())
             progress((number + 1) / len(frames))
 
-        (runner or OverTheLine(device)).scores(frames, each=compare)
+        (runner or device).scores(frames, each=compare)
         notes = _other_mode(oracle, to_tensors(frames[:_HELD_AGAINST_ITSELF], model.contract))
     hello = device.hello
     return Certificate(

@@ -58,3 +58,7 @@ class Confusion:
     def accuracy(self) -> float | None:
         """Top-1 as a fraction of the labelled frames, or None without any."""
         return self.correct / self.labelled if self.labelled else None
+
+    def rows(self) -> list[tuple[int, int, int]]:
+        """Return (truth, predicted class, how often), in order."""
+        return [(truth, predicted, n) for (truth, predicted), n in sorted(self.counts.items())]

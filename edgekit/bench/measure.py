@@ -3,7 +3,8 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,13 @@ from numpy.typing import NDArray
 from edgekit import __version__, pipeline, quality
 from edgekit.answers import Frames
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
-from edgekit.board import Board, EmulatorKind, RegionKind
+from edgekit.board import Board, EmulatorKind, RegionKind, Runtime
 from edgekit.codegen.generator import GeneratedModel
-from edgekit.emulator import counter, qemu
+from edgekit.emulator import batch, counter, qemu
 from edgekit.errors import ToolError, UsageError
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
-from edgekit.live.runner import PastTheLine, runner
+from edgekit.live.runner import runner
 from edgekit.percentiles import Percentiles, percentiles
 from edgekit.pipeline import Model
 
@@ -75,12 +76,12 @@ def measure(
         FaultError: the firmware crashed.
         DeviceError: the device does not answer, or its clock contradicts the count.
     """
-    generated = pipeline.generate_model(model, board)
-    if not isinstance(generated, GeneratedModel):
+    if board.build.runtime is Runtime.TFLM:
         raise UsageError(
             f"the board '{board.id}' runs models in TensorFlow Lite Micro, whose steps cannot be counted",
             "bench it with a board file whose runtime is compiled; `edgekit classify` shows times",
         )
+    generated = pipeline.generate_model(model, board)
     image = pipeline.build_image(model, board, compiler=compiler)
     kind = board.emulator.kind if board.emulator is not None and port is None else None
     if kind is EmulatorKind.NONE:
@@ -122,7 +123,9 @@ def _in_qemu(
     progress: Callable[[float], None],
 ) -> _Run:
     version = qemu.find(board.emulator).version
-    plain = PastTheLine(image, board, generated.contract.classes, timeout_s)
+    run = partial(
+        batch.run, image, board, frames, generated.contract.classes, timeout_s=timeout_s, progress=progress
+    )
     calls = sum(step.kernel is not None for step in generated.steps)
     counts = None
     notes: tuple[str, ...] = ()
@@ -131,11 +134,11 @@ def _in_qemu(
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             out = Path(folder) / "counts.txt"
             asked = counter.arguments(plugin, places(image, generated), out)
-            found = replace(plain, jobs=1, arguments=asked).scores(frames, progress=progress)
+            found = run(jobs=1, arguments=asked)
             counts = counter.read(out, len(frames), calls)
     except ToolError as error:
         notes = (f"instructions are by the board's own clock, not exact: {error.message}",)
-        found = plain.scores(frames, progress=progress)
+        found = run()
     return _Run(
         method=Method.PLUGIN if counts else Method.TIMER,
         scores=found.scores,

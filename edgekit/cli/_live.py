@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from edgekit.cli._output import SCHEMA, Output
 
 if TYPE_CHECKING:
-    from edgekit.live.events import Event, Events, Prediction, Summary
+    from edgekit.live.events import Event, Events, Prediction
+    from edgekit.live.tally import Summary
 
 _CONFUSION_CLASSES = 24
 
@@ -55,8 +56,9 @@ def verdict(prediction: "Prediction") -> str:
 
 def print_accuracy(output: Output, summary: "Summary") -> None:
     """Print the accuracy, if frames were labelled."""
-    if summary.accuracy is not None:
-        output.text(f"\naccuracy   {summary.accuracy * 100:.2f} %  ({summary.correct} of {summary.labelled})")
+    found = summary.tally.confusion
+    if found.accuracy is not None:
+        output.text(f"\naccuracy   {found.accuracy * 100:.2f} %  ({found.correct} of {found.labelled})")
 
 
 def duration(ticks: float, unit: str) -> str:
@@ -66,7 +68,7 @@ def duration(ticks: float, unit: str) -> str:
 
 def print_confusion(output: Output, summary: "Summary") -> None:
     """Print the confusion table: a row per truth, a column per prediction."""
-    counts, labels = {(t, p): n for t, p, n in summary.confusion}, summary.labels
+    counts, labels = summary.tally.confusion.counts, summary.tally.labels
     classes = sorted({index for pair in counts for index in pair})
     if not classes:
         return
@@ -80,6 +82,6 @@ def print_confusion(output: Output, summary: "Summary") -> None:
     output.text("\nconfusion (rows: truth, columns: prediction)")
     output.text(" " * 11 + "".join(f"{labels[i][:10]:>{width}}" for i in classes))
     for truth in classes:
-        cells = (counts.get((truth, predicted), 0) for predicted in classes)
+        cells = (counts[truth, predicted] for predicted in classes)
         shown = "".join(f"{cell or '.':>{width}}" for cell in cells)
         output.text(f"{labels[truth][:10]:>11}{shown}")

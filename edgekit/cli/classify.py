@@ -53,9 +53,8 @@ def command(
     from edgekit import pipeline
     from edgekit.cli._live import duration
     from edgekit.files import check_writable
-    from edgekit.live.events import link_spread, spread
+    from edgekit.live.events import spread
     from edgekit.live.runner import runner
-    from edgekit.percentiles import percentiles
 
     opened = boards.load(board)
     flags = pipeline.ContractFlags(**stated)
@@ -69,12 +68,11 @@ def command(
     with output.progress(f"{len(frames)} frames") as progress:
         answers = way.scores(frames, progress=progress)
     _save(target, answers.scores)
-    times = percentiles(answers.invoke_ticks)
+    times = spread(answers.invoke_ticks)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
-    if times is not None:
-        output.text(
-            f"invoke: p50 {duration(times.p50, answers.unit)}, max {duration(times.max, answers.unit)}"
-        )
+    if len(frames):
+        p50, most = (duration(times[key], answers.unit) for key in ("p50", "max"))
+        output.text(f"invoke: p50 {p50}, max {most}")
     output.result(
         {
             "board": opened.id,
@@ -85,8 +83,8 @@ def command(
             "n": len(frames),
             "via": answers.via,
             "unit": answers.unit,
-            "invoke": spread(times),
-            "link": link_spread(percentiles(answers.link_s)),
+            "invoke": times,
+            "link": {"unit": "milliseconds", **spread(answers.link_ms)},
             "retransmissions": answers.retransmissions,
             "resets": answers.resets,
             "reconnections": answers.reconnections,

@@ -57,21 +57,7 @@ from edgekit.cli._output import Output
 @_options.contract
 @_options.timeout
 def command(
-    output: Output,
-    board: str,
-    port: str | None,
-    model: Path | None,
-    source: str | None,
-    count: int | None,
-    fps: float | None,
-    frame_every: int | None,
-    confusion: bool,
-    protocol: str,
-    iterations: int | None,
-    picture: str | None,
-    threshold: int | None,
-    timeout_s: float,
-    **stated: Any,
+    output: Output, board: str, protocol: str, model: Path | None, confusion: bool, **given: Any
 ) -> None:
     """Stream frames to a board; show for each the label, the scores, invoke time and link time.
 
@@ -90,6 +76,8 @@ def command(
               edgekit monitor --board xiao_esp32s3 --protocol sscma --picture now.jpg
               edgekit monitor --board xiao_esp32s3_sense --source board
     """
+    from dataclasses import fields
+
     from edgekit import board as boards
     from edgekit.errors import UsageError
     from edgekit.live.asked import Asked
@@ -99,18 +87,7 @@ def command(
     for parameter, (why, hint) in view.REFUSED.items():
         if _options.is_named(parameter):
             raise UsageError(why, hint)
-    asked = Asked(
-        board=boards.load(board),
-        port=port,
-        source=source,
-        count=count,
-        fps=fps,
-        frame_every=frame_every,
-        iterations=iterations,
-        picture=picture,
-        threshold=threshold,
-        timeout_s=timeout_s,
-        on_note=_options.noted(output),
-    )
-    asked = view.prepare(output, asked, model, ContractFlags(**stated))
+    flags = ContractFlags(**{field.name: given.pop(field.name) for field in fields(ContractFlags)})
+    asked = Asked(boards.load(board), on_note=_options.noted(output), **given)
+    asked = view.prepare(output, asked, model, flags)
     _live.follow(output, live.run(asked), view, board=asked.board.id, confusion=confusion)

@@ -5,15 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgekit.contract import Contract
 from edgekit.device import prediction as answers
 from edgekit.device.client import Device
 from edgekit.live.events import Events, Frame, Hello, Prediction
 from edgekit.live.source import Stream
-from edgekit.live.tally import Tally
+from edgekit.live.tally import Summary, Tally
 
 
 def run(device: Device, contract: Contract, stream: Stream, *, fps: float | None = None) -> Events:
@@ -42,7 +39,7 @@ def run(device: Device, contract: Contract, stream: Stream, *, fps: float | None
             yield tally.add(_prediction(answer, sent.pop(number)), truth)
     except KeyboardInterrupt:
         tally.interrupted = True
-    yield tally.summary(device.statistics)
+    yield Summary(tally, device.statistics)
 
 
 def watch(device: Device, contract: Contract, *, count: int | None = None, every: int = 0) -> Events:
@@ -66,22 +63,20 @@ def watch(device: Device, contract: Contract, *, count: int | None = None, every
     except KeyboardInterrupt:
         # The usual end of a camera's stream: what was counted so far is worth showing.
         tally.interrupted = True
-    yield tally.summary(device.statistics)
+    yield Summary(tally, device.statistics)
 
 
-def _prediction(
-    answer: answers.Prediction, frame: NDArray[np.generic] | None, capture_ticks: int | None = None
-) -> Prediction:
+def _prediction(answer: answers.Prediction, frame: Frame | None, capture: int | None = None) -> Prediction:
     return Prediction(
         seq=answer.seq,
         index=answer.index,
         label=answer.label,
         scores=tuple(answer.scores.tolist()),
-        invoke_ticks=answer.invoke_ticks,
-        link_s=answer.link_s,
-        preprocess_ticks=answer.preprocess_ticks,
+        invoke=answer.invoke_ticks,
+        link_ms=round(answer.link_s * 1e3, 3),
+        preprocess=answer.preprocess_ticks,
         retransmissions=answer.retransmissions,
-        capture_ticks=capture_ticks,
+        capture=capture,
         frame=frame,
     )
 

@@ -1,13 +1,11 @@
 """Where frames run when a board is to answer: over its line, or past it, in a batch in QEMU."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from edgekit import pipeline
-from edgekit.answers import Answers, Each, Frames, Progress, Runner, ignore
+from edgekit.answers import Answers, Each, Frames, Progress, ignore
 from edgekit.board import Board
 from edgekit.device.client import Device
 from edgekit.device.events import Note
@@ -16,65 +14,6 @@ from edgekit.errors import UsageError
 from edgekit.firmware.image import FirmwareImage
 from edgekit.live import FEW_FRAMES
 from edgekit.pipeline import Model
-
-
-@dataclass(frozen=True, slots=True)
-class OverTheLine:
-    """A `Runner` that is an open device."""
-
-    device: Device
-
-    def scores(self, frames: Frames, *, each: Each = ignore, progress: Progress = ignore) -> Answers:
-        """Stream frames. Raises DeviceError, UsageError."""
-        scores = np.empty((len(frames), self.device.hello.output_bytes), np.int8)
-        invoke, link = [], []
-        for number, answer in enumerate(self.device.stream(iter(frames))):
-            scores[number] = answer.scores
-            each(number, scores[number])
-            invoke.append(answer.invoke_ticks)
-            link.append(answer.link_s)
-            progress((number + 1) / len(frames))
-        line = self.device.statistics
-        return Answers(
-            scores,
-            "serial",
-            self.device.hello.unit,
-            tuple(invoke),
-            tuple(link),
-            line.retransmissions,
-            line.resets,
-            line.reconnections,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PastTheLine:
-    """A `Runner` that is a firmware in QEMU, and frames in files; `arguments` are more for QEMU."""
-
-    image: FirmwareImage
-    board: Board
-    classes: int
-    timeout_s: float = 60.0
-    jobs: int | None = None
-    arguments: Sequence[str] = ()
-
-    def scores(self, frames: Frames, *, each: Each = ignore, progress: Progress = ignore) -> Answers:
-        """Run a batch. Raises what `batch.run` raises."""
-        found = batch.run(
-            self.image,
-            self.board,
-            frames,
-            self.classes,
-            jobs=self.jobs,
-            arguments=self.arguments,
-            timeout_s=self.timeout_s,
-            progress=progress,
-        )
-        for number, row in enumerate(found.scores):
-            each(number, row)
-        invoke = tuple(found.invoke_ticks.tolist())
-        unit = self.board.ticks.unit
-        return Answers(found.scores, "files", unit, invoke, stack_bytes=found.stack_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,36 +33,26 @@ class BoardRunner:
 
     def scores(self, frames: Frames, *, each: Each = ignore, progress: Progress = ignore) -> Answers:
         """Run frames in the way that suits their number. Raises DeviceError, FaultError, ToolError."""
-        with self._way(len(frames)) as way:
-            return way.scores(frames, each=each, progress=progress)
+        many = self.via == "files" or (self.via == "auto" and len(frames) > FEW_FRAMES)
+        if many and self.image is not None and _can_pass(self.board, self.port):
+            classes, timeout_s = self.model.contract.classes, self.timeout_s
+            found = batch.run(self.image, self.board, frames, classes, timeout_s=timeout_s, progress=progress)
+            for number, row in enumerate(found.scores):
+                each(number, row)
+            return found
+        with nullcontext(self.device) if self.device is not None else self.open() as device:
+            return device.scores(frames, each=each, progress=progress)
 
-    @contextmanager
-    def open(self) -> Iterator[Device]:
+    def open(self) -> AbstractContextManager[Device]:
         """Open the board's line, and check that it runs the model's firmware."""
-        with pipeline.open_device(
+        return pipeline.open_device(
             self.board,
             port=self.port,
             model=self.model,
             image=self.image,
             timeout_s=self.timeout_s,
             on_note=self.on_note,
-        ) as device:
-            yield device
-
-    @contextmanager
-    def _way(self, count: int) -> Iterator[Runner]:
-        can = self.image is not None and _can_pass(self.board, self.port)
-        if (
-            self.image is not None
-            and can
-            and (self.via == "files" or (self.via == "auto" and count > FEW_FRAMES))
-        ):
-            yield PastTheLine(self.image, self.board, self.model.contract.classes, self.timeout_s)
-        elif self.device is not None:
-            yield OverTheLine(self.device)
-        else:
-            with self.open() as device:
-                yield OverTheLine(device)
+        )
 
 
 def runner(

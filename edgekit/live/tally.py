@@ -2,10 +2,10 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from edgekit.device.events import Statistics
-from edgekit.live.events import Prediction, Summary
-from edgekit.percentiles import percentiles
+from edgekit.live.events import Event, Prediction, spread
 from edgekit.quality import Confusion
 
 
@@ -19,7 +19,7 @@ class Tally:
     confusion: Confusion = field(default_factory=Confusion)
     invoke: list[float] = field(default_factory=list)
     preprocess: list[float] = field(default_factory=list)
-    link_s: list[float] = field(default_factory=list)
+    link_ms: list[float] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     paused: float = 0.0
@@ -34,9 +34,9 @@ class Tally:
     def add(self, prediction: Prediction, truth: int | None) -> Prediction:
         """Count one answer and return it with what is known now; `truth` is None without a label."""
         self.n += 1
-        self.invoke.append(prediction.invoke_ticks)
-        self.preprocess.append(prediction.preprocess_ticks)
-        self.link_s.append(prediction.link_s)
+        self.invoke.append(prediction.invoke)
+        self.preprocess.append(prediction.preprocess)
+        self.link_ms.append(prediction.link_ms)
         self.seconds = time.monotonic() - self.started - self.paused
         if truth is not None:
             self.confusion.add(truth, prediction.index)
@@ -49,22 +49,40 @@ class Tally:
             frames_per_second=self.frames_per_second,
         )
 
-    def summary(self, statistics: Statistics | None) -> Summary:
-        """Return what it comes to, and what has happened on the line if that is known."""
-        return Summary(
-            interrupted=self.interrupted,
-            unit=self.unit,
-            labels=self.labels,
-            n=self.n,
-            labelled=self.confusion.labelled,
-            correct=self.confusion.correct,
-            accuracy=self.confusion.accuracy,
-            invoke=percentiles(self.invoke),
-            preprocess=percentiles(self.preprocess),
-            link_s=percentiles(self.link_s),
-            seconds=self.seconds,
-            paused=self.paused,
-            frames_per_second=self.frames_per_second,
-            confusion=tuple((t, p, n) for (t, p), n in sorted(self.confusion.counts.items())),
-            statistics=statistics,
-        )
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary(Event):
+    """What a run came to."""
+
+    type = "summary"
+    tally: Tally
+    statistics: Statistics | None
+    """Of the line; None where the protocol does not count."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the run early."""
+        return self.tally.interrupted
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data for JSON."""
+        tally, line = self.tally, self.statistics
+        known: dict[str, Any] = {"mode": "accuracy"}
+        if line is not None:
+            known = {key: getattr(line, key) for key in ("retransmissions", "resets", "reconnections")}
+            known["preprocess"] = spread(tally.preprocess)
+        return {
+            "type": self.type,
+            "ok": not self.interrupted,
+            "error": None,
+            "n": tally.n,
+            "unit": tally.unit,
+            "accuracy": tally.confusion.accuracy,
+            "labelled": tally.confusion.labelled,
+            "correct": tally.confusion.correct,
+            "invoke": spread(tally.invoke),
+            "link": {"unit": "milliseconds", **spread(tally.link_ms)},
+            "frames_per_second": round(tally.frames_per_second, 2),
+            "confusion": tally.confusion.rows(),
+            **known,
+        }

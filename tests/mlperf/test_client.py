@@ -220,8 +220,8 @@ def test_firmware_is_measured(tmp_path: Path) -> None:
             tuple(map(float, case.scores(frame.tobytes()))) for frame in frames
         ]
         measured = mlperf_tiny.performance(device, frames, 3, 4)
-        assert (len(measured.per_file), measured.iterations) == (5, 4)
-        assert measured.median == sorted(measured.per_file)[2]
+        assert (len(measured.invoke_per_file), measured.iterations) == (5, 4)
+        assert measured.invoke_median == sorted(measured.invoke_per_file)[2]
         with pytest.raises(DeviceError, match="expected 10 scores, but the device's 'ic01' sent 3"):
             list(mlperf_tiny.answers(device, frames, 10))
         with pytest.raises(UsageError, match="no frames"):

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from edgekit.live.asked import Asked
-    from edgekit.live.events import Frame, Hello, Prediction, Summary
+    from edgekit.live.events import Frame, Hello, Prediction
+    from edgekit.live.tally import Summary
     from edgekit.pipeline import ContractFlags
 
 REFUSED: Mapping[str, tuple[str, str]] = {
@@ -91,7 +92,7 @@ def _line(prediction: "Prediction", hello: "Hello") -> str:
     shown = ", ".join(f"{labels[i]} {scores[i]:.3f}" for i in best)
     return (
         f"[{prediction.n:5}] {shown:32}{_live.verdict(prediction):10}  "
-        f"invoke {_live.duration(prediction.invoke_ticks, hello.unit)}  link {prediction.link_s * 1e3:.2f} ms"
+        f"invoke {_live.duration(prediction.invoke, hello.unit)}  link {prediction.link_ms:.2f} ms"
     )
 
 
@@ -118,8 +119,8 @@ def picture(prediction: "Prediction", hello: "Hello") -> "RenderableType":
     facts.add_row("truth", Text(prediction.truth or "-"))
     if prediction.accuracy is not None:
         facts.add_row("accuracy", f"{prediction.accuracy * 100:.2f} %")
-    facts.add_row("invoke", _live.duration(prediction.invoke_ticks, hello.unit))
-    facts.add_row("link", f"{prediction.link_s * 1e3:.2f} ms")
+    facts.add_row("invoke", _live.duration(prediction.invoke, hello.unit))
+    facts.add_row("link", f"{prediction.link_ms:.2f} ms")
     facts.add_row("speed", f"{prediction.frames_per_second:.1f} frames/s")
     whole = Table.grid(padding=(0, 3))
     preprocess = hello.contract.preprocess
@@ -150,26 +151,28 @@ def _thumbnail(frame: "Frame | None", bgr: bool) -> "RenderableType":
 
 def summary(output: Output, event: "Summary", confusion: bool) -> None:
     """Print the numbers that end a run."""
+    from edgekit.live.events import spread
+
+    tally, line = event.tally, event.statistics
     if confusion:
         _live.print_confusion(output, event)
-    if event.n == 0:
+    if line is None or tally.n == 0:
         output.text("no frames were sent")
         return
     _live.print_accuracy(output, event)
     # Link times are real time on every board; invoke times are in the device's own unit.
-    rows = (("invoke", event.invoke, 1.0, event.unit), ("link", event.link_s, 1e6, "microseconds"))
-    assert event.invoke is not None
-    width = max(12, len(_live.duration(event.invoke.max, event.unit)))
+    rows = (
+        ("invoke", tally.invoke, tally.unit),
+        ("link", [1e3 * ms for ms in tally.link_ms], "microseconds"),
+    )
+    width = max(12, len(_live.duration(max(tally.invoke), tally.unit)))
     output.text(f"\n{'':10} " + " ".join(f"{name:>{width}}" for name in ("min", "p50", "p95", "max")))
-    for name, found, factor, unit in rows:
-        assert found is not None
-        cells = (_live.duration(factor * v, unit) for v in (found.min, found.p50, found.p95, found.max))
+    for name, values, unit in rows:
+        cells = (_live.duration(value, unit) for value in spread(values).values())
         output.text(f"{name:10} " + " ".join(f"{cell:>{width}}" for cell in cells))
-    line = event.statistics
-    assert line is not None
-    waited = f", {event.paused:.1f} s of pauses left out" if event.paused else ""
+    waited = f", {tally.paused:.1f} s of pauses left out" if tally.paused else ""
     output.text(
-        f"\n{event.n} frames in {event.seconds:.2f} s{waited}: {event.frames_per_second:.1f} frames/s, "
+        f"\n{tally.n} frames in {tally.seconds:.2f} s{waited}: {tally.frames_per_second:.1f} frames/s, "
         f"{line.retransmissions} retransmission(s), {line.resets} reset(s), "
         f"{line.reconnections} reconnection(s)"
     )

@@ -11,8 +11,9 @@ from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
     from edgekit.live.asked import Asked
-    from edgekit.live.events import Hello, Prediction, Summary
+    from edgekit.live.events import Hello, Prediction
     from edgekit.live.protocols.mlperf_tiny import Performance
+    from edgekit.live.tally import Summary
     from edgekit.pipeline import ContractFlags
 
 _ALONE = "is for the protocol 'edgekit': MLPerf Tiny's"
@@ -48,7 +49,7 @@ def predictions(output: Output, hello: "Hello") -> AbstractContextManager[Callab
     def line(event: "Prediction") -> str:
         return (
             f"[{event.n:5}] {event.label:16} {event.scores[event.index]:7.3f}{_live.verdict(event):14}  "
-            f"invoke {_live.duration(event.invoke_ticks, hello.unit)}  link {event.link_s * 1e3:.2f} ms"
+            f"invoke {_live.duration(event.invoke, hello.unit)}  link {event.link_ms:.2f} ms"
         )
 
     return nullcontext(lambda event: output.text(line(event)))
@@ -56,7 +57,8 @@ def predictions(output: Output, hello: "Hello") -> AbstractContextManager[Callab
 
 def summary(output: Output, event: "Summary | Performance", confusion: bool) -> None:
     """Print the numbers that end a run."""
-    from edgekit.live.events import Summary
+    from edgekit.live.events import spread
+    from edgekit.live.tally import Summary
 
     if not isinstance(event, Summary):
         _performance(output, event)
@@ -64,14 +66,15 @@ def summary(output: Output, event: "Summary | Performance", confusion: bool) -> 
     if confusion:
         _live.print_confusion(output, event)
     _live.print_accuracy(output, event)
-    if event.invoke is not None and event.link_s is not None:
-        said = _live.duration(event.invoke.p50, event.unit)
-        output.text(f"{event.n} frames: invoke p50 {said}, link p50 {event.link_s.p50 * 1e3:.3f} ms")
+    tally = event.tally
+    if tally.n:
+        said = _live.duration(spread(tally.invoke)["p50"], tally.unit)
+        output.text(f"{tally.n} frames: invoke p50 {said}, link p50 {spread(tally.link_ms)['p50']:.3f} ms")
 
 
 def _performance(output: Output, event: "Performance") -> None:
-    for number, ticks in enumerate(event.per_file):
+    for number, ticks in enumerate(event.invoke_per_file):
         output.text(f"[{number + 1:5}] {event.iterations} runs, each {_live.duration(ticks, event.unit)}")
-    rate = event.inferences_per_second
+    rate = event.inferences_per_second_median
     said = "" if rate is None else f", {rate:.2f} inferences/s"
-    output.text(f"\nmedian     {_live.duration(event.median, event.unit)}{said}")
+    output.text(f"\nmedian     {_live.duration(event.invoke_median, event.unit)}{said}")

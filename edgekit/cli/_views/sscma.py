@@ -11,7 +11,7 @@ from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
     from edgekit.live.asked import Asked
-    from edgekit.live.protocols.sscma import Hello, Seen, Summary
+    from edgekit.live.protocols.sscma import Hello, Prediction, Summary
     from edgekit.pipeline import ContractFlags
 
 _CAMERA = "the board's own camera is the only source of frames"
@@ -52,15 +52,14 @@ def hello(output: Output, event: "Hello") -> None:
     """Say who answers, and what it runs."""
     from edgekit.device.sscma_answers import CLASSIFIER
 
-    who, model, labels = event.identity, event.model, event.labels
-    output.text(
-        f"board      {who.name or 'unnamed'}, id {who.id}, SSCMA firmware {who.software or 'unknown'}"
-    )
+    model, labels = event.model, event.labels
+    firmware = event.firmware or "unknown"
+    output.text(f"board      {event.name or 'unnamed'}, id {event.id}, SSCMA firmware {firmware}")
     if model is not None:
-        name = f"'{model.info.name}' {model.info.version}, " if model.info.name else ""
-        size = "" if model.size is None else f", {model.size:,} bytes"
-        place = "" if model.address is None else f" at 0x{model.address:x}"
-        output.text(f"model      {name}{event.algorithm}, number {model.id}{size}{place}")
+        name = "'{name}' {version}, ".format_map(model) if model["name"] else ""
+        size = "" if model["size"] is None else f", {model['size']:,} bytes"
+        place = "" if model["address"] is None else f" at 0x{model['address']:x}"
+        output.text(f"model      {name}{event.algorithm}, number {model['id']}{size}{place}")
     shown = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
     output.text(f"labels     {shown or 'none: classes are numbers'} (from: {event.labels_from})")
     if event.kind is not None and event.kind != CLASSIFIER:
@@ -68,31 +67,28 @@ def hello(output: Output, event: "Hello") -> None:
             f"the board's model is no classifier ({event.algorithm}): what it finds is listed by class, "
             "the highest score first"
         )
-    if event.threshold is not None:
-        output.talk(f"threshold {event.begun.threshold} -> {event.threshold}; the board keeps it")
+    if event.wanted_threshold is not None:
+        output.talk(f"threshold {event.threshold} -> {event.wanted_threshold}; the board keeps it")
 
 
-def predictions(output: Output, hello: "Hello") -> AbstractContextManager[Callable[["Seen"], None]]:  # noqa: ARG001
+def predictions(output: Output, hello: "Hello") -> AbstractContextManager[Callable[["Prediction"], None]]:  # noqa: ARG001
     """Print a line for each prediction."""
     return nullcontext(lambda event: output.text(_line(event)))
 
 
-def _line(event: "Seen") -> str:
-    found = event.prediction
-    best = zip(event.names[:_SHOWN], found.results, strict=False)
-    shown = ", ".join(f"{name} {result.score:.0f}" for name, result in best)
-    if len(found.results) > _SHOWN:
-        shown += f", {len(found.results) - _SHOWN} more"
+def _line(event: "Prediction") -> str:
+    shown = ", ".join(f"{result['label']} {result['score']:.0f}" for result in event.results[:_SHOWN])
+    if len(event.results) > _SHOWN:
+        shown += f", {len(event.results) - _SHOWN} more"
     if not shown:
-        shown = "(no results)" if found.kind == "none" else "(nothing above the threshold)"
-    perf = found.perf
-    times = (
-        ""
-        if perf is None
-        else f"  pre {perf.preprocess_ms:.0f} ms, invoke {perf.inference_ms:.0f} ms, "
-        f"post {perf.postprocess_ms:.0f} ms"
-    )
-    return f"[{event.n:5}] {shown:40}{times}"
+        shown = "(no results)" if event.kind == "none" else "(nothing above the threshold)"
+    times = ""
+    if event.preprocess_ms is not None:
+        times = (
+            f"  pre {event.preprocess_ms:.0f} ms, invoke {event.invoke_ms:.0f} ms, "
+            f"post {event.postprocess_ms:.0f} ms"
+        )
+    return f"[{event.seq + 1:5}] {shown:40}{times}"
 
 
 def summary(output: Output, event: "Summary", confusion: bool) -> None:  # noqa: ARG001 (no labels)
@@ -104,12 +100,10 @@ def summary(output: Output, event: "Summary", confusion: bool) -> None:  # noqa:
     if event.lost_lines:
         output.warn(f"{event.lost_lines} line(s) of the board could not be read: is the cable good?")
     output.text("")
-    for name, found in zip(PERF, event.perf, strict=True):
-        if found is not None:
-            output.text(
-                f"{name:12} min {found.min:.0f} ms, p50 {found.p50:.0f} ms, p95 {found.p95:.0f} ms, "
-                f"max {found.max:.0f} ms"
-            )
+    for name in PERF:
+        found = getattr(event, name)
+        if found["p50"] is not None:
+            output.text(f"{name:12} " + ", ".join(f"{key} {value:.0f} ms" for key, value in found.items()))
     saved = f", {event.pictures} picture(s) saved" if event.pictures else ""
     output.text(
         f"{event.n} frames, {event.frames_per_second:.1f} frames/s{saved}, {event.restarts} restart(s)"

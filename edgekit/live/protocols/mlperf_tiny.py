@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,9 @@ from edgekit.errors import DeviceError, UsageError
 from edgekit.firmware.image import FirmwareImage
 from edgekit.firmware.project import Protocol
 from edgekit.live.asked import Asked
-from edgekit.live.events import Events, Hello, Prediction
+from edgekit.live.events import Event, Events, Hello, Prediction
 from edgekit.live.source import Stream, open_source
-from edgekit.live.tally import Tally
+from edgekit.live.tally import Summary, Tally
 
 _MICROSECONDS = "microseconds"
 PERFORMANCE_FILES = 5
@@ -43,38 +43,24 @@ class Answer:
     """From the first command to the last line, the timed runs included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Performance:
-    """The performance measurement, which is a run's summary: clock units per run, and their median."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Performance(Event):
+    """The performance measurement, which is a run's summary."""
 
-    type: ClassVar[str] = "summary"
+    type = "summary"
     interrupted: ClassVar[bool] = False
-    iterations: int
-    per_file: tuple[float, ...]
-    median: float
     unit: str
-
-    @property
-    def inferences_per_second(self) -> float | None:
-        """The median's; None where the clock counts no microseconds."""
-        known = self.unit == _MICROSECONDS and self.median > 0
-        return round(1e6 / self.median, 3) if known else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data for JSON."""
-        return {
-            "type": self.type,
-            "ok": True,
-            "error": None,
-            "mode": "performance",
-            "n": len(self.per_file),
-            "unit": self.unit,
-            "iterations": self.iterations,
-            "warmup": WARMUP_RUNS,
-            "invoke_per_file": self.per_file,
-            "invoke_median": self.median,
-            "inferences_per_second_median": self.inferences_per_second,
-        }
+    iterations: int
+    invoke_per_file: tuple[float, ...]
+    """Clock units per run, of each file."""
+    invoke_median: float
+    inferences_per_second_median: float | None
+    """None where the clock counts no microseconds."""
+    ok: bool = True
+    error: None = None
+    mode: str = "performance"
+    n: int = PERFORMANCE_FILES
+    warmup: int = WARMUP_RUNS
 
 
 def run(asked: Asked) -> Events:
@@ -105,12 +91,13 @@ def _accuracy(device: MlperfDevice, contract: Contract, stream: Stream, unit: st
             found, ticks = answer.inference, float(answer.inference.elapsed)
             # What the device needed is no part of the link's time, if it is known in microseconds.
             link_s = max(0.0, answer.link_s - ticks / 1e6) if unit == _MICROSECONDS else answer.link_s
+            link_ms = round(link_s * 1e3, 3)
             label = contract.labels[found.index]
             truth = None if stream.labels is None else next(stream.labels, None)
-            yield tally.add(Prediction(number, found.index, label, found.scores, ticks, link_s), truth)
+            yield tally.add(Prediction(number, found.index, label, found.scores, ticks, link_ms), truth)
     except KeyboardInterrupt:
         tally.interrupted = True
-    yield tally.summary(None)
+    yield Summary(tally, None)
 
 
 @contextmanager
@@ -195,4 +182,6 @@ def performance(
     per_file = tuple(answer.inference.elapsed / iterations for answer in found)
     if not per_file:
         raise UsageError("there are no frames to measure with")
-    return Performance(iterations, per_file, statistics.median(per_file), unit)
+    median = statistics.median(per_file)
+    rate = round(1e6 / median, 3) if unit == _MICROSECONDS and median > 0 else None
+    return Performance(unit, iterations, per_file, median, rate, n=len(per_file))

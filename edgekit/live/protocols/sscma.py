@@ -2,167 +2,115 @@
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from edgekit import files
+from edgekit.device import sscma_answers as answers
 from edgekit.device.sscma import SscmaDevice
-from edgekit.device.sscma_answers import ALGORITHMS, DeviceIdentity, Invocation, ModelIdentity, Prediction
+from edgekit.device.sscma_answers import ALGORITHMS, Invocation
 from edgekit.errors import UsageError
 from edgekit.live.asked import Asked
-from edgekit.live.events import Events, spread
-from edgekit.percentiles import Percentiles, percentiles
+from edgekit.live.events import Event, Events, spread
 
 PERF = ("preprocess", "invoke", "postprocess")
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+@dataclass(frozen=True, slots=True, eq=False)
+class Hello(Event):
     """The board runs its model."""
 
-    type: ClassVar[str] = "hello"
+    type = "hello"
+    unsaid = frozenset({"kind", "algorithm", "wanted_threshold"})
     board: str
-    identity: DeviceIdentity
-    model: ModelIdentity | None
-    begun: Invocation
+    id: str
+    name: str
+    firmware: str
+    hardware: str
+    invoke_arguments: int
+    model: Mapping[str, Any] | None
     labels: tuple[str, ...]
     """Empty where classes are numbers."""
     labels_from: str
     """`command line`, `board`, `edgekit.toml` or `numbers`."""
     threshold: int | None
-    """What the threshold was set to; None leaves what the board had."""
-
-    @property
-    def kind(self) -> int | None:
-        """A key of ALGORITHMS."""
-        if self.begun.algorithm is not None or self.model is None:
-            return self.begun.algorithm
-        return self.model.type
-
-    @property
-    def algorithm(self) -> str:
-        """Its name."""
-        return ALGORITHMS.get(self.kind or 0, "unknown algorithm")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data for JSON."""
-        model = self.model
-        return {
-            "type": self.type,
-            "protocol": "sscma",
-            "board": self.board,
-            "id": self.identity.id,
-            "name": self.identity.name,
-            "firmware": self.identity.software,
-            "hardware": self.identity.hardware,
-            "invoke_arguments": self.begun.arguments,
-            "model": None
-            if model is None
-            else {
-                "id": model.id,
-                "algorithm": self.algorithm,
-                "address": model.address,
-                "size": model.size,
-                "name": model.info.name,
-                "version": model.info.version,
-            },
-            "labels": self.labels,
-            "labels_from": self.labels_from,
-            "threshold": self.begun.threshold,
-        }
+    """What the board had."""
+    kind: int | None
+    """A key of ALGORITHMS, and then its name."""
+    algorithm: str
+    wanted_threshold: int | None
+    """What it was set to; None leaves what the board had."""
+    protocol: str = "sscma"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the board made of one frame."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction(Event):
+    """What the board made of one frame; what it did not say is None."""
 
-    type: ClassVar[str] = "prediction"
-    n: int
-    """Predictions so far, this one included."""
-    prediction: Prediction
-    names: tuple[str, ...]
-    """Of the results' classes."""
-    saved: Path | None
-    """Where the picture was written, if it was."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data for JSON."""
-        found, picture = self.prediction, self.prediction.picture
-        results = [
-            {"index": result.target, "label": name, "score": result.score}
-            | ({"place": result.place} if result.place else {})
-            for result, name in zip(found.results, self.names, strict=True)
-        ]
-        best = results[0] if results else {}
-        perf = found.perf
-        return {
-            "type": self.type,
-            "seq": self.n - 1,
-            "count": found.count,
-            "kind": found.kind,
-            **{key: best.get(key) for key in ("index", "label", "score")},
-            "results": results,
-            "preprocess_ms": None if perf is None else perf.preprocess_ms,
-            "invoke_ms": None if perf is None else perf.inference_ms,
-            "postprocess_ms": None if perf is None else perf.postprocess_ms,
-            "width": found.width,
-            "height": found.height,
-            "rotation": found.rotation,
-            "picture": None
-            if self.saved is None or picture is None
-            else {
-                "path": str(self.saved),
-                "bytes": len(picture.jpeg),
-                "width": picture.width,
-                "height": picture.height,
-            },
-        }
+    type = "prediction"
+    seq: int
+    count: int | None
+    """The board's own number of the frame."""
+    kind: str
+    index: int | None
+    """Of the best result, as label and score."""
+    label: str | None
+    score: float | None
+    results: tuple[Mapping[str, Any], ...]
+    preprocess_ms: float | None
+    invoke_ms: float | None
+    postprocess_ms: float | None
+    width: int | None
+    height: int | None
+    rotation: int | None
+    picture: Mapping[str, Any] | None
+    """Where the picture was written, and its size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a run came to; times in milliseconds."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary(Event):
+    """What a run came to; times in milliseconds, as min, p50, p95 and max."""
 
-    type: ClassVar[str] = "summary"
+    type = "summary"
+    unsaid = frozenset({"interrupted"})
     interrupted: bool
+    ok: bool
     n: int
-    perf: tuple[Percentiles | None, ...]
-    """Of each of PERF."""
+    preprocess: Mapping[str, Any]
+    invoke: Mapping[str, Any]
+    postprocess: Mapping[str, Any]
     frames_per_second: float
     pictures: int
     damaged_pictures: int
     lost_lines: int
     restarts: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data for JSON."""
-        return {
-            "type": self.type,
-            "ok": not self.interrupted,
-            "error": None,
-            "n": self.n,
-            "unit": "milliseconds",
-            **dict(zip(PERF, map(spread, self.perf), strict=True)),
-            "frames_per_second": round(self.frames_per_second, 2),
-            "pictures": self.pictures,
-            "damaged_pictures": self.damaged_pictures,
-            "lost_lines": self.lost_lines,
-            "restarts": self.restarts,
-        }
+    unit: str = "milliseconds"
+    error: None = None
 
 
 @dataclass(slots=True)
 class _Tally:
     n: int = 0
+    first: float = 0.0
     seconds: float = 0.0
     """Between the first and the last prediction."""
     perf: tuple[list[float], ...] = field(default_factory=lambda: tuple([] for _ in PERF))
     pictures: int = 0
     damaged_pictures: int = 0
     interrupted: bool = False
+
+    def add(self, found: answers.Prediction) -> None:
+        """Count one prediction."""
+        now = time.monotonic()
+        self.first = self.first or now
+        self.n, self.seconds = self.n + 1, now - self.first
+        self.damaged_pictures += found.picture_is_damaged
+        if found.perf is not None:
+            for kept, value in zip(self.perf, astuple(found.perf), strict=True):
+                kept.append(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +120,16 @@ class _Pictures:
     path: Path
     is_folder: bool
 
-    def save(self, found: Prediction, tally: _Tally) -> Path | None:
+    def save(self, found: answers.Prediction, tally: _Tally) -> Mapping[str, Any] | None:
         """Write a picture whole, if there is one. Its name is ours. Raises OutputError."""
-        if found.picture is None:
+        picture = found.picture
+        if picture is None:
             return None
         path = self.path / f"frame-{tally.pictures + 1:06}.jpg" if self.is_folder else self.path
-        files.write_whole(path, found.picture.jpeg)
+        files.write_whole(path, picture.jpeg)
         tally.pictures += 1
-        return path
+        size = {"width": picture.width, "height": picture.height}
+        return {"path": str(path), "bytes": len(picture.jpeg), **size}
 
 
 def run(asked: Asked) -> Events:
@@ -196,15 +146,13 @@ def run(asked: Asked) -> Events:
         asked.port or "auto", serial=asked.board.serial, timeout_s=asked.timeout_s, on_note=asked.on_note
     ) as device:
         begun = device.invoke(pictures=pictures is not None, threshold=asked.threshold)
-        labels, origin = _labels(device, asked)
-        model, board = device.model, asked.board.id
-        yield Hello(board, device.identity, model, begun, labels, origin, asked.threshold)
+        labels = _labels(device, asked)[0]
+        yield _hello(device, begun, asked)
         tally = _Tally()
         try:
-            for found in _seen(device, tally, asked):
-                names = (labels[r.target] if r.target < len(labels) else str(r.target) for r in found.results)
-                saved = None if pictures is None else pictures.save(found, tally)
-                yield Seen(tally.n, found, tuple(names), saved)
+            for found in islice(device.predictions(), asked.count):
+                tally.add(found)
+                yield _prediction(found, labels, tally, pictures)
         except KeyboardInterrupt:
             tally.interrupted = True
         yield _summary(device, tally)
@@ -246,27 +194,79 @@ def _labels(device: SscmaDevice, asked: Asked) -> tuple[tuple[str, ...], str]:
     return (), "numbers"
 
 
-def _seen(device: SscmaDevice, tally: _Tally, asked: Asked) -> Iterator[Prediction]:
-    """Yield the board's predictions, and count them."""
-    first = 0.0
-    for found in islice(device.predictions(), asked.count):
-        now = time.monotonic()
-        first = first or now
-        tally.n, tally.seconds = tally.n + 1, now - first
-        tally.damaged_pictures += found.picture_is_damaged
-        if (perf := found.perf) is not None:
-            values = (perf.preprocess_ms, perf.inference_ms, perf.postprocess_ms)
-            for kept, value in zip(tally.perf, values, strict=True):
-                kept.append(value)
-        yield found
+def _hello(device: SscmaDevice, begun: Invocation, asked: Asked) -> Hello:
+    who, model = device.identity, device.model
+    kind = begun.algorithm if begun.algorithm is not None or model is None else model.type
+    algorithm = ALGORITHMS.get(kind or 0, "unknown algorithm")
+    shown = None
+    if model is not None:
+        shown = {
+            "id": model.id,
+            "algorithm": algorithm,
+            "address": model.address,
+            "size": model.size,
+            "name": model.info.name,
+            "version": model.info.version,
+        }
+    return Hello(
+        asked.board.id,
+        who.id,
+        who.name,
+        who.software,
+        who.hardware,
+        begun.arguments,
+        shown,
+        *_labels(device, asked),
+        begun.threshold,
+        kind,
+        algorithm,
+        asked.threshold,
+    )
+
+
+def _prediction(
+    found: answers.Prediction, labels: tuple[str, ...], tally: _Tally, pictures: _Pictures | None
+) -> Prediction:
+    results: tuple[Mapping[str, Any], ...] = tuple(
+        {
+            "index": result.target,
+            "label": labels[result.target] if result.target < len(labels) else str(result.target),
+            "score": result.score,
+        }
+        | ({"place": result.place} if result.place else {})
+        for result in found.results
+    )
+    best: Mapping[str, Any] = results[0] if results else {}
+    perf = found.perf
+    return Prediction(
+        seq=tally.n - 1,
+        count=found.count,
+        kind=found.kind,
+        index=best.get("index"),
+        label=best.get("label"),
+        score=best.get("score"),
+        results=results,
+        preprocess_ms=None if perf is None else perf.preprocess_ms,
+        invoke_ms=None if perf is None else perf.inference_ms,
+        postprocess_ms=None if perf is None else perf.postprocess_ms,
+        width=found.width,
+        height=found.height,
+        rotation=found.rotation,
+        picture=None if pictures is None else pictures.save(found, tally),
+    )
 
 
 def _summary(device: SscmaDevice, tally: _Tally) -> Summary:
+    rate = (tally.n - 1) / tally.seconds if tally.n > 1 and tally.seconds > 0 else 0.0
+    preprocess, invoke, postprocess = map(spread, tally.perf)
     return Summary(
         interrupted=tally.interrupted,
+        ok=not tally.interrupted,
         n=tally.n,
-        perf=tuple(map(percentiles, tally.perf)),
-        frames_per_second=(tally.n - 1) / tally.seconds if tally.n > 1 and tally.seconds > 0 else 0.0,
+        preprocess=preprocess,
+        invoke=invoke,
+        postprocess=postprocess,
+        frames_per_second=round(rate, 2),
         pictures=tally.pictures,
         damaged_pictures=tally.damaged_pictures,
         lost_lines=device.losses.damaged + device.losses.too_long + device.damaged_events,
