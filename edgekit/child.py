@@ -28,6 +28,7 @@ _MAX_HEAD = 1 << 26
 _PIECE = 1 << 20
 _LAST_BYTES = 4096
 _GRACE_S = 3.0
+_LOOK_S = 0.5
 _UNCAUGHT = 1
 """The exit code of Python for an exception that nobody has caught."""
 _STOPPED = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT", "SIGALRM")
@@ -53,14 +54,12 @@ class Child:
 
     Args:
         module: its full name.
-        timeout_s: how long one answer may take.
 
     Raises:
         ToolError: no process can be started.
     """
 
-    def __init__(self, module: str, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, module: str) -> None:
         self._heard = 0
         try:
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `_end`)
@@ -73,10 +72,10 @@ class Child:
             )
         except OSError as error:
             raise ToolError(f"no Python process can be started: {error.strerror or error}") from error
-        self._watch = _Watch(self._running, timeout_s)
+        self._watch = _Watch(self._running)
         self._end = weakref.finalize(self, _end, self._running, self._watch, self._said)
 
-    def ask(self, head: Mapping[str, Any], body: bytes = b"") -> Message:
+    def ask(self, head: Mapping[str, Any], body: bytes = b"", *, timeout_s: float) -> Message:
         """Send a request and return the answer; whatever is raised, the process has ended by then.
 
         An answer whose head has the key `refused` says why the module raised an exception.
@@ -89,21 +88,21 @@ class Child:
         assert source is not None
         assert target is not None
         self._heard = os.fstat(self._said.fileno()).st_size
-        self._watch.waited_s = 0.0
+        self._watch.left_s = timeout_s
         try:
-            _send(target, {**head, "timeout_s": self._timeout_s}, body)
+            _send(target, {**head, "timeout_s": timeout_s}, body)
             return _receive(source)
         except (OSError, EOFError) as error:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._running.wait(_GRACE_S)
-            raise self._failure() from error
+            raise self._failure(timeout_s) from error
         except ValueError as error:
-            raise self._failure() from error
+            raise self._failure(timeout_s) from error
         except BaseException:
             self.close()
             raise
         finally:
-            self._watch.waited_s = -math.inf
+            self._watch.left_s = math.inf
 
     def words(self) -> str:
         """Return the last of what the module and the C++ below it have printed since they were asked."""
@@ -116,11 +115,11 @@ class Child:
         """End the process. Does nothing if it has ended."""
         self._end()
 
-    def _failure(self) -> ToolError:
+    def _failure(self, timeout_s: float) -> ToolError:
         code, words = self._running.poll(), self.words()
         self.close()
         if self._watch.late:
-            return ChildSilentError(f"a process of edgekit's did not answer within {self._timeout_s:g} s")
+            return ChildSilentError(f"a process of edgekit's did not answer within {timeout_s:g} s")
         return ChildDiedError(code, _last_line(words))
 
 
@@ -130,19 +129,18 @@ class _Watch:
     It adds up its own waits, so that a machine that sleeps meanwhile does not make an answer late.
     """
 
-    def __init__(self, running: "subprocess.Popen[bytes]", timeout_s: float) -> None:
-        self.waited_s = -math.inf
+    def __init__(self, running: "subprocess.Popen[bytes]") -> None:
+        self.left_s = math.inf
         """For the answer that is waited for."""
         self.late = False
         self.over = threading.Event()
-        self._running, self._timeout_s = running, timeout_s
+        self._running = running
         threading.Thread(target=self._look, name="deadline of a process", daemon=True).start()
 
     def _look(self) -> None:
-        every_s = min(1.0, self._timeout_s / 4)
-        while not self.over.wait(every_s):
-            self.waited_s += every_s
-            if self.waited_s > self._timeout_s:
+        while not self.over.wait(_LOOK_S):
+            self.left_s -= _LOOK_S
+            if self.left_s < 0:
                 self.late = True
                 self._running.kill()
                 return

@@ -108,12 +108,13 @@ class OracleError(ToolError):
 
     def __init__(self, before: str, frame: int, after: str, hint: str) -> None:
         super().__init__(f"{before} on frame {frame}{after}", hint, {"frame": frame})
-        self._parts = (before, frame, after, hint)
+        self.frame = frame
+        self._parts = (before, after, hint)
 
     def moved(self, by: int) -> "OracleError":
         """Return the same error for a frame that is `by` further on."""
-        before, frame, after, hint = self._parts
-        return OracleError(before, frame + by, after, hint)
+        before, after, hint = self._parts
+        return OracleError(before, self.frame + by, after, hint)
 
 
 class OutputError(ToolError):

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekit.child import Child, ChildDiedError, ChildSilentError, Message
@@ -10,8 +10,11 @@ from edgekit.errors import EdgekitError, ModelError, OracleError, ToolError
 from edgekit.graph import tflite
 from edgekit.graph.ir import Graph
 
-_TIMEOUT_S = 300.0
-"""For one frame: no network of a microcontroller takes minutes."""
+_LOAD_S = 300.0
+_RUN_S = 300.0
+"""No network of a microcontroller takes minutes."""
+_TOGETHER = 16
+"""Frames asked for at once: what passes between processes takes longer than a small network."""
 # What LiteRT and tflite-micro say, each in its way, and the source file before it.
 _NODE = re.compile(r"Node number (\d+) \((\w+)\) failed|Node (\w+) \(number (\d+)\) failed")
 _SOURCE = re.compile(r"^\S+\.(?:cc|h)(?::\d+)? ")
@@ -25,7 +28,8 @@ class Interpreter:
     """An interpreter with one model, whose process stays, and is started again after its death.
 
     Args:
-        module: what `edgekit.child` runs. It answers `load` with a model, and `run` with a frame's bytes.
+        module: what `edgekit.child` runs. It answers `load` with a model, and `run` with the bytes of
+            `frames`, one after the other.
         title: its name in messages.
         model: the .tflite.
         options: what else the head of `load` says.
@@ -45,32 +49,43 @@ class Interpreter:
         """What it printed when it loaded the model."""
         self._load()
 
-    def run(self, values: bytes, **more: Any) -> Message:
-        """Return what the module answers for one frame.
+    def run(self, frames: Sequence[bytes], **more: Any) -> list[Message]:
+        """Return what the module answers for each frame.
 
         Raises:
-            OracleError: it has no answer, or does not survive the frame; the frame counts as number 0.
+            OracleError: it has no answer for one, or does not survive it, also when asked for it alone.
         """
+        found: list[Message] = []
+        together = _TOGETHER
+        while len(found) < len(frames):
+            some = frames[len(found) : len(found) + together]
+            try:
+                found += self._ask(some, more)
+            except OracleError as error:
+                if len(some) == 1:
+                    raise error.moved(len(found)) from error.__cause__
+                together = 1  # which of them it was
+        return found
+
+    def _ask(self, frames: Sequence[bytes], more: Mapping[str, Any]) -> list[Message]:
         if self._child is None:
             self._load()
             assert self._child is not None
         try:
-            head, body = self._child.ask({"do": "run", **more}, values)
+            request = {"do": "run", "frames": len(frames), **more}
+            head, body = self._child.ask(request, b"".join(frames), timeout_s=_RUN_S)
         except ChildDiedError as error:
             self.close()
-            raise self._died(error, values, more) from error
+            raise self._died(error, frames, more) from error
         except ChildSilentError as error:
             self.close()
-            raise OracleError(
-                f"{self._title} gives no answer",
-                0,
-                f": {error.message}",
-                "run again on a machine with less load",
-            ) from error
+            hint = "run again on a machine with less load"
+            raise OracleError(f"{self._title} gives no answer", 0, f": {error.message}", hint) from error
         if "refused" in head:
             reason = self._reason(self._child.words(), head["refused"])
             raise OracleError(f"{self._title} has no answer", 0, reason, _LEAVE_OUT)
-        return head, body
+        size = len(body) // len(frames)
+        return [(head, body[number * size :][:size]) for number in range(len(frames))]
 
     @property
     def alive(self) -> bool:
@@ -84,9 +99,9 @@ class Interpreter:
         self._child = None
 
     def _load(self) -> None:
-        child = Child(self._module, _TIMEOUT_S)
+        child = Child(self._module)
         try:
-            head, _ = child.ask({"do": "load", **self._options}, self._model)
+            head, _ = child.ask({"do": "load", **self._options}, self._model, timeout_s=_LOAD_S)
             words = child.words()
         except ChildSilentError as error:
             raise ToolError(f"{self._title} does not load the model: {error.message}") from error
@@ -109,40 +124,38 @@ class Interpreter:
         lines = ["".join(c for c in line if c.isprintable())[:_LONGEST] for line in said.split("\n") if line]
         for number, line in enumerate(lines):
             if node := _NODE.search(line):
-                index, kind = int(node[1] or node[4]), node[2] or node[3]
-                where, why = (
-                    f"operator {index} {kind}",
-                    _SOURCE.sub("", lines[number - 1] if number else line),
-                )
+                index, where = int(node[1] or node[4]), f"operator {node[1] or node[4]} {node[2] or node[3]}"
+                why = _SOURCE.sub("", lines[number - 1] if number else line)
                 with contextlib.suppress(ModelError, IndexError):
                     where = _operator(tflite.parse(self._model), index)
                 return f", at {where}: {why}"
         return f": {'; '.join(lines[-_LAST_LINES:])}"
 
-    def _died(self, error: ChildDiedError, values: bytes, more: Mapping[str, Any]) -> OracleError:
+    def _died(self, error: ChildDiedError, frames: Sequence[bytes], more: Mapping[str, Any]) -> OracleError:
         if not error.crashed:
             hint = "something outside has ended it; where memory is short, free some; then run again"
             return OracleError(f"the process of {self._title} was stopped ({error.how})", 0, "", hint)
+        where = ""
         if self._fatal:  # not looked for again: it takes seconds, and is the same one
             where = f", as before at {self._fatal}"
-        else:
-            self._fatal = self._fatal_operator(values, more)
+        elif len(frames) == 1:
+            self._fatal = self._fatal_operator(frames[0], more)
             where = f", at {self._fatal}" if self._fatal else ""
         return OracleError(f"{self._title} crashes ({error.how})", 0, where, _LEAVE_OUT)
 
-    def _fatal_operator(self, values: bytes | None, more: Mapping[str, Any]) -> str:
+    def _fatal_operator(self, frame: bytes | None, more: Mapping[str, Any]) -> str:
         """Return the operator of which the interpreter dies when it runs a frame, or, without one, loads.
 
-        Empty if there is none: it dies without operators too, or survives another time.
+        Empty if there is none: it dies without operators too, or this time survives them all.
         """
         try:
             graph = tflite.parse(self._model)
             lives, dies = 0, len(graph.ops)
-            if self._survives(dies, values, more) or not self._survives(lives, values, more):
+            if self._survives(dies, frame, more) or not self._survives(lives, frame, more):
                 return ""
             while dies - lives > 1:
                 middle = (lives + dies) // 2
-                if self._survives(middle, values, more):
+                if self._survives(middle, frame, more):
                     lives = middle
                 else:
                     dies = middle
@@ -151,13 +164,14 @@ class Interpreter:
         limit = _LIMITS.get(graph.ops[lives].kind)
         return _operator(graph, lives) + (f" ({limit})" if limit else "")
 
-    def _survives(self, count: int, values: bytes | None, more: Mapping[str, Any]) -> bool:
+    def _survives(self, count: int, frame: bytes | None, more: Mapping[str, Any]) -> bool:
         """Whether it lives through the first `count` operators."""
-        child = Child(self._module, _TIMEOUT_S)
+        child = Child(self._module)
         try:
-            child.ask({"do": "load", **self._options}, tflite.first_operators(self._model, count))
-            if values is not None:
-                child.ask({"do": "run", **more}, values)
+            model = tflite.first_operators(self._model, count)
+            child.ask({"do": "load", **self._options}, model, timeout_s=_LOAD_S)
+            if frame is not None:
+                child.ask({"do": "run", "frames": 1, **more}, frame, timeout_s=_RUN_S)
         except ChildDiedError:
             return False
         finally:

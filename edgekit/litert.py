@@ -19,16 +19,22 @@ _MODEL = [b""]
 
 
 def answer(head: Mapping[str, Any], body: bytes) -> Message:
-    """Do `load` with a model, or `run` with the bytes of its input, for its output or `all` its tensors."""
+    """Do `load` with a model, or `run` with `frames` of its input, for their outputs or for `all` tensors."""
     if head["do"] == "load":
         _MODEL[0] = body
         return _described(_interpreter(reuse=False)), b""
     interpreter = _interpreter(reuse=head.get("reuse", False))
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(source["index"], np.frombuffer(body, source["dtype"]).reshape(source["shape"]))
-    interpreter.invoke()
-    if not head.get("all", False):
-        return {}, interpreter.get_tensor(target["index"]).tobytes()
+    made = []
+    for values in np.frombuffer(body, source["dtype"]).reshape(head["frames"], *source["shape"]):
+        interpreter.set_tensor(source["index"], values)
+        interpreter.invoke()
+        made.append(interpreter.get_tensor(target["index"]).tobytes())
+    return _all(interpreter) if head.get("all", False) else ({}, b"".join(made))
+
+
+def _all(interpreter: Any) -> Message:
+    """Return every tensor that has values, and in the head which."""
     places, parts = [], []
     for detail in interpreter.get_tensor_details():
         try:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import MissingExtraError, ModelError, OracleError, UsageError
+from edgekit.errors import MissingExtraError, ModelError, UsageError
 from edgekit.graph import tflite
 from edgekit.graph.edges import int8_core
 from edgekit.graph.ir import DType
@@ -61,13 +61,11 @@ class Oracle:
             OracleError: LiteRT has no answer for a frame, or does not survive it.
         """
         self._check(frames)
+        source, target = self._edges
+        answers = self._interpreter.run([_outward(frame, source).tobytes() for frame in frames], reuse=reuse)
         scores = np.empty((len(frames), self.classes), np.int8)
-        for number, frame in enumerate(frames):
-            try:
-                _, body = self._interpreter.run(_outward(frame, self._edges[0]).tobytes(), reuse=reuse)
-            except OracleError as error:
-                raise error.moved(number) from error
-            scores[number] = _inward(np.frombuffer(body, self._edges[1].dtype), self._edges[1])
+        for row, (_, body) in zip(scores, answers, strict=True):
+            row[:] = _inward(np.frombuffer(body, target.dtype), target)
         return scores
 
     def tensors(self, frame: NDArray[np.int8]) -> dict[int, NDArray[Any]]:
@@ -80,7 +78,7 @@ class Oracle:
             OracleError: LiteRT has no answer for the frame, or does not survive it.
         """
         self._check(frame[None])
-        head, body = self._interpreter.run(_outward(frame, self._edges[0]).tobytes(), all=True)
+        ((head, body),) = self._interpreter.run([_outward(frame, self._edges[0]).tobytes()], all=True)
         found: dict[int, NDArray[Any]] = {}
         at = 0
         for index, dtype, shape in head["tensors"]:

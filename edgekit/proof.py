@@ -17,7 +17,7 @@ from edgekit.device.client import Device
 from edgekit.errors import EdgekitError, OracleError, ProofError, UsageError
 from edgekit.oracle import Oracle
 from edgekit.pipeline import Model
-from edgekit.reference import to_tensors
+from edgekit.reference import rows, to_tensors
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
@@ -102,12 +102,12 @@ def prove(
     """
     expected_digest = hashlib.sha256()
     with closing(oracle_of(device.hello.runtime, model)) as oracle:
+        rights = rows(oracle, frames, model.contract)
 
         def compare(number: int, scores: NDArray[np.int8]) -> None:
-            try:
-                expected = oracle.run(to_tensors(frames[number : number + 1], model.contract))[0]
-            except OracleError as error:
-                raise error.moved(number) from error
+            expected = next(rights)
+            if isinstance(expected, OracleError):
+                raise expected
             if not np.array_equal(expected, scores):
                 raise _difference(model, oracle, device, frames, number, expected, scores, traced)
             expected_digest.update(expected.tobytes())

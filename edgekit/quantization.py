@@ -1,6 +1,7 @@
 """The first arrow of the line, whole: a model file and images become an int8 .tflite and a report."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -114,8 +115,9 @@ def quantize(
             progress(f"comparing float and int8: {done} of {len(test)} images")
 
         try:
-            reference = Reference(Oracle(made.data), made.contract, MOST_FAILURES)
-            found = evaluate(source, made.contract, reference, test, progress=count)
+            with closing(Oracle(made.data)) as oracle:
+                reference = Reference(oracle, made.contract, MOST_FAILURES)
+                found = evaluate(source, made.contract, reference, test, progress=count)
         except OracleError as error:
             warnings.append(_unmeasured(error, max_drop))
         else:

@@ -1,5 +1,6 @@
 """The reference kernels as a place where frames run: LiteRT's, or tflite-micro's for the runtime `tflm`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from edgekit.contract import Contract
 from edgekit.errors import OracleError
 from edgekit.oracle import Oracle
 from edgekit.tflite_micro import TfliteMicro
+
+_AT_ONCE = 16
+"""Frames in one question: a message for each would take longer than a small network."""
 
 
 def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
@@ -30,14 +34,30 @@ class Reference:
         """Run frames. Raises OracleError, the first, if more than `most_failures` have no answer, or all."""
         scores = np.zeros((len(frames), self.contract.classes), np.int8)
         failed: list[OracleError] = []
-        for number in range(len(frames)):
-            try:
-                scores[number] = self.oracle.run(to_tensors(frames[number : number + 1], self.contract))[0]
-            except OracleError as error:
-                failed.append(error.moved(number))
+        for number, row in enumerate(rows(self.oracle, frames, self.contract)):
+            if isinstance(row, OracleError):
+                failed.append(row)
                 if len(failed) > self.most_failures or len(failed) == len(frames):
-                    raise failed[0] from error
+                    raise failed[0]
             else:
-                each(number, scores[number])
+                scores[number] = row
+                each(number, row)
             progress((number + 1) / len(frames))
         return Answers(scores, "reference", failed=tuple(failed))
+
+
+def rows(
+    oracle: Oracle | TfliteMicro, frames: Frames, contract: Contract
+) -> Iterator[NDArray[np.int8] | OracleError]:
+    """Yield each frame's scores [classes], or why it has none."""
+    start = 0
+    while start < len(frames):
+        part = to_tensors(frames[start : start + _AT_ONCE], contract)
+        try:
+            found, error = oracle.run(part), None
+        except OracleError as caught:
+            found, error = oracle.run(part[: caught.frame]), caught
+        yield from found
+        if error is not None:
+            yield error.moved(start)
+        start += len(found) + (error is not None)

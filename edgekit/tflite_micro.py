@@ -77,11 +77,9 @@ class TfliteMicro:
                 f"the model takes int8 {list(self.input_shape[1:])}"
             )
         scores = np.empty((len(frames), self.classes), np.int8)
-        for number, frame in enumerate(frames):
-            try:
-                scores[number] = np.frombuffer(self._interpreter.run(frame.tobytes())[1], np.int8)
-            except OracleError as error:
-                raise error.moved(number) from error
+        answers = self._interpreter.run([frame.tobytes() for frame in frames])
+        for row, (_, body) in zip(scores, answers, strict=True):
+            row[:] = np.frombuffer(body, np.int8)
         return scores
 
     def close(self) -> None:
@@ -129,7 +127,7 @@ def _tried(model: bytes, arena_bytes: int) -> str:
     interpreter = _interpreter(model, arena_bytes)
     try:
         # Some kernels refuse a model only when they run. Zeros may kill one that survives other frames.
-        interpreter.run(bytes(interpreter.loaded["input_bytes"]))
+        interpreter.run([bytes(interpreter.loaded["input_bytes"])])
     except OracleError as error:
         if interpreter.alive:
             raise ModelError(f"tflite-micro cannot run the model: {error.message}") from error
@@ -167,7 +165,7 @@ _MADE: list[Any] = []
 
 
 def _answer(head: Mapping[str, Any], body: bytes) -> Message:
-    """Do `load` with a model, and print what it has allocated; or `run` with the bytes of its one input."""
+    """Do `load` with a model, and print what it has allocated; or `run` with `frames` of its input."""
     if head["do"] == "load":
         from tflite_micro import runtime
 
@@ -175,10 +173,12 @@ def _answer(head: Mapping[str, Any], body: bytes) -> Message:
         _MADE[0].print_allocations()
         source = _MADE[0].get_input_details(0)
         return {"input_bytes": int(np.prod(source["shape"])) * np.dtype(source["dtype"]).itemsize}, b""
-    source = _MADE[0].get_input_details(0)
-    _MADE[0].set_input(np.frombuffer(body, source["dtype"]).reshape(source["shape"]), 0)
-    _MADE[0].invoke()
-    return {}, _MADE[0].get_output(0).tobytes()
+    source, made = _MADE[0].get_input_details(0), []
+    for values in np.frombuffer(body, source["dtype"]).reshape(head["frames"], *source["shape"]):
+        _MADE[0].set_input(values, 0)
+        _MADE[0].invoke()
+        made.append(_MADE[0].get_output(0).tobytes())
+    return {}, b"".join(made)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def evaluate(
             model, float_model.normalise(frames.pixels[part], agreed.preprocess)
         )
     kept = np.ones(count, np.bool_)
-    kept[[error.details["frame"] for error in int8.failed]] = False
+    kept[[error.frame for error in int8.failed]] = False
     labels = None if frames.labels is None else frames.labels[kept]
     found = compare(floats[kept], int8.scores[kept], labels, agreed)
     return replace(found, left_out=tuple(error.message for error in int8.failed))

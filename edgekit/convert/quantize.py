@@ -3,6 +3,7 @@
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -145,10 +146,11 @@ def _closeness(
 ) -> tuple[float | None, tuple[str, ...]]:
     """Return how near the int8 scores of frames are to the float ones, in dB, and notes for the user."""
     try:
-        found = Reference(Oracle(raw), agreed, MOST_FAILURES).scores(pixels)
+        with closing(Oracle(raw)) as oracle:
+            found = Reference(oracle, agreed, MOST_FAILURES).scores(pixels)
     except OracleError as error:
         return None, (f"int8 could not be compared with float on calibration images: {error.message}",)
-    ran = np.delete(np.arange(len(pixels)), [error.details["frame"] for error in found.failed])
+    ran = np.delete(np.arange(len(pixels)), [error.frame for error in found.failed])
     real = quality.dequantise(found.scores[ran], agreed.output_scale, agreed.output_zero_point)
     ratio = quality.snr_db(expected[ran], real)
     notes = (f"the int8 scores are far from the float ones ({ratio:.1f} dB): see the accuracy",)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.child import Child, ChildDiedError, ChildSilentError
+from edgekit.child import Child, ChildDiedError, ChildSilentError, Message
 
 ANSWERS = """
 import os, signal, sys, time
@@ -48,15 +48,19 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Chil
     """Return a way to run a module with a text in a process."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
-    def run(text: str = ANSWERS, timeout_s: float = 60.0) -> Child:
+    def run(text: str = ANSWERS) -> Child:
         (tmp_path / "asked.py").write_text(text)
-        return Child("asked", timeout_s)
+        return Child("asked")
 
     return run
 
 
+def ask(child: Child, request: str, body: bytes = b"", timeout_s: float = 60.0) -> Message:
+    return child.ask({"do": request}, body, timeout_s=timeout_s)
+
+
 def pid_of(child: Child) -> int:
-    return int(child.ask({"do": "pid"})[0]["pid"])
+    return int(ask(child, "pid")[0]["pid"])
 
 
 def start_of(child: Child) -> int:
@@ -87,24 +91,24 @@ def test_it_answers(start: Callable[..., Child], size: int) -> None:
     child = start()
     body = os.urandom(size)
     for _ in range(3):
-        assert child.ask({"do": "reverse"}, body) == ({"length": size}, body[::-1])
+        assert ask(child, "reverse", body) == ({"length": size}, body[::-1])
     child.close()
 
 
 def test_what_it_prints_is_no_answer(start: Callable[..., Child]) -> None:
     child = start()
     assert child.words() == ""
-    assert child.ask({"do": "print"}, b"ab") == ({"length": 2}, b"ba")
+    assert ask(child, "print", b"ab") == ({"length": 2}, b"ba")
     assert child.words() == "on stdout\nfrom another program\nits error"
-    assert child.ask({"do": "reverse"}, b"ab") == ({"length": 2}, b"ba")
+    assert ask(child, "reverse", b"ab") == ({"length": 2}, b"ba")
     assert child.words() == ""
     child.close()
 
 
 def test_an_exception_is_an_answer(start: Callable[..., Child]) -> None:
     child = start()
-    assert child.ask({"do": "raise"})[0] == {"refused": "not like this"}
-    assert child.ask({"do": "reverse"}, b"ab")[1] == b"ba"
+    assert ask(child, "raise")[0] == {"refused": "not like this"}
+    assert ask(child, "reverse", b"ab")[1] == b"ba"
     child.close()
 
 
@@ -112,7 +116,7 @@ def test_a_crash_is_told_from_an_end_from_outside(start: Callable[..., Child]) -
     child = start()
     pid = pid_of(child)
     with pytest.raises(ChildDiedError, match=r"SIGABRT\): the last words") as caught:
-        child.ask({"do": "abort"})
+        ask(child, "abort")
     assert caught.value.crashed
     assert caught.value.exit_code == 7
     assert not is_there(pid)
@@ -120,7 +124,7 @@ def test_a_crash_is_told_from_an_end_from_outside(start: Callable[..., Child]) -
     pid = pid_of(child)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(ChildDiedError, match="SIGKILL") as caught:
-        child.ask({"do": "reverse"}, bytes(1 << 20))
+        ask(child, "reverse", bytes(1 << 20))
     assert not caught.value.crashed
     assert not is_there(pid)
 
@@ -130,7 +134,7 @@ def test_a_module_that_cannot_start_says_why(start: Callable[..., Child]) -> Non
     with pytest.raises(
         ChildDiedError, match=r"exit code 1\): ModuleNotFoundError: No module named"
     ) as caught:
-        child.ask({"do": "reverse"})
+        ask(child, "reverse")
     assert not caught.value.crashed
 
 
@@ -138,31 +142,31 @@ def test_an_answer_that_is_none(start: Callable[..., Child]) -> None:
     child = start()
     pid = pid_of(child)
     with pytest.raises(ChildDiedError, match="its answer is damaged"):
-        child.ask({"do": "garble"})
+        ask(child, "garble")
     assert not is_there(pid)
 
 
 def test_a_process_that_hangs_is_ended(start: Callable[..., Child]) -> None:
-    child = start(timeout_s=0.5)
+    child = start()
     pid = start_of(child)
-    with pytest.raises(ChildSilentError, match=r"did not answer within 0\.5 s"):
-        child.ask({"do": "hang"})
+    with pytest.raises(ChildSilentError, match=r"did not answer within 0\.7 s"):
+        ask(child, "hang", timeout_s=0.7)
     assert not is_there(pid)
 
 
 def test_a_process_that_does_not_listen_is_ended(start: Callable[..., Child]) -> None:
     # More than a pipe holds: it is the writing that waits.
-    child = start("import time; time.sleep(600)", timeout_s=0.5)
+    child = start("import time; time.sleep(600)")
     with pytest.raises(ChildSilentError):
-        child.ask({"do": "reverse"}, bytes(1 << 22))
+        ask(child, "reverse", bytes(1 << 22), timeout_s=0.7)
     assert not is_there(start_of(child))
 
 
 def test_a_stopped_process_is_ended(start: Callable[..., Child]) -> None:
-    child = start(timeout_s=0.5)
+    child = start()
     os.kill(start_of(child), signal.SIGSTOP)
     with pytest.raises(ChildSilentError):
-        child.ask({"do": "reverse"})
+        ask(child, "reverse", timeout_s=0.7)
     assert not is_there(start_of(child))
 
 
@@ -183,9 +187,9 @@ def test_it_ends_with_close_and_with_its_object(start: Callable[..., Child]) -> 
 ASKER = """
 import sys, time
 from edgekit.child import Child
-child = Child("asked", float(sys.argv[2]))
-print(child.ask({"do": "pid"})[0]["pid"], flush=True)
-time.sleep(600) if sys.argv[1] == "sleep" else child.ask({"do": sys.argv[1]})
+child = Child("asked")
+print(child.ask({"do": "pid"}, timeout_s=60.0)[0]["pid"], flush=True)
+time.sleep(600) if sys.argv[1] == "sleep" else child.ask({"do": sys.argv[1]}, timeout_s=float(sys.argv[2]))
 """
 
 
