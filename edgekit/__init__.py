@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from edgekit.errors import EdgekitError
     from edgekit.firmware.options import Firmware
     from edgekit.inspection import inspect
+    from edgekit.live.source import load_frames
     from edgekit.models import ContractFlags, Model, load_model
-    from edgekit.pipeline import build_image, generate_project, load_frames
+    from edgekit.pipeline import build_image, generate_project
     from edgekit.proof import Certificate, prove
     from edgekit.quantization import QuantizeReport, quantize
 
@@ -69,7 +70,7 @@ _HOMES = {
     "generate_project": ("pipeline", "generate_project"),
     "inspect": ("inspection", "inspect"),
     "load_board": ("board", "load"),
-    "load_frames": ("pipeline", "load_frames"),
+    "load_frames": ("live.source", "load_frames"),
     "load_model": ("models", "load_model"),
     "open_device": ("connection", "open_device"),
     "prove": ("proof", "prove"),

@@ -8,21 +8,12 @@ opens the device, which answers each frame with a prediction.
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgekit import data, resources
+from edgekit import resources
 from edgekit.board import Board
 from edgekit.codegen import budget, runtimes
 from edgekit.codegen.generator import GeneratedModel
-from edgekit.contract import Contract, Preprocess
-from edgekit.data import Dataset, camera
-from edgekit.errors import UsageError
 from edgekit.firmware import build, families, project
 from edgekit.firmware.image import FirmwareImage
 from edgekit.firmware.options import PLAIN, Firmware
@@ -70,59 +61,3 @@ def build_image(
     folder = resources.cache() / "builds" / f"{board.id}-{key.hexdigest()[:24]}"
     project.write(made, folder)
     return build.build(folder, board, compiler=compiler)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Frames for a device, made as they are asked for. `total` and `labels` are None when unknown."""
-
-    frames: Iterator[NDArray[np.uint8]]
-    labels: Iterator[int] | None
-    total: int | None
-
-
-def load_frames(path: Path | str, agreed: Contract, count: int | None = None) -> NDArray[np.uint8]:
-    """Return the frames [N, H, W, C] of a data set as the model sees them. Raises DataError, UsageError."""
-    preprocess, size = _image_input(agreed)
-    dataset = data.load(Path(path), split=data.Split.TEST)
-    return data.frames(dataset, preprocess, size, limit=count).pixels
-
-
-def open_source(source: str, agreed: Contract, count: int | None = None) -> Stream:
-    """Open what `monitor` streams: a data set, or `camera:N`.
-
-    Raises:
-        DataError: there is no such data set or camera, or it does not match the model.
-        UsageError: the model's input is not an image.
-    """
-    preprocess, size = _image_input(agreed)
-    kind, _, number = source.partition(":")
-    if kind == "camera":
-        if not (number.isascii() and number.isdigit() and len(number) < 4):
-            raise UsageError(f"'{source}' names no camera", "say camera:0 for the first one")
-        return Stream(islice(camera.frames(int(number), preprocess, size), count), None, count)
-    return stream_of(data.load(Path(source), labels=_names(agreed), split=data.Split.TEST), agreed, count)
-
-
-def stream_of(dataset: Dataset, agreed: Contract, count: int | None = None) -> Stream:
-    """Stream a data set, or its first `count` images. Raises DataError, UsageError."""
-    preprocess, size = _image_input(agreed)
-    dataset.check_labels(agreed.classes)
-    total = len(dataset) if count is None else min(count, len(dataset))
-    pixels = (frame.pixels for frame in islice(data.stream(dataset, preprocess, size), total))
-    labels = None if dataset.labels is None else iter(dataset.labels[:total].tolist())
-    return Stream((p for p in pixels if p is not None), labels, total)
-
-
-def _image_input(agreed: Contract) -> tuple[Preprocess, tuple[int, int]]:
-    if agreed.preprocess is None:
-        raise UsageError(
-            f"the model's input {list(agreed.input_shape)} is not an image",
-            "send int8 tensors with `edgekit classify --input x.npy`",
-        )
-    return agreed.preprocess, (agreed.input_shape[1], agreed.input_shape[2])
-
-
-def _names(agreed: Contract) -> tuple[str, ...] | None:
-    """Return the labels by which a folder's classes are matched; implied ones are only numbers."""
-    return None if agreed.implied else agreed.labels

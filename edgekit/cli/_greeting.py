@@ -59,7 +59,7 @@ def _edgekit(output: Output, flashed: Flashed, image: "FirmwareImage") -> tuple[
 
 
 def _mlperf_tiny(_: Output, flashed: Flashed, __: "FirmwareImage") -> tuple[str, dict[str, Any]]:
-    from edgekit import mlperf_tiny
+    from edgekit.live.protocols import mlperf_tiny
 
     def ask() -> dict[str, Any]:
         with mlperf_tiny.open_device(flashed.board, port=flashed.port, timeout_s=flashed.timeout_s) as device:

@@ -12,6 +12,7 @@ from edgekit import settings, untrusted
 from edgekit.errors import UsageError
 from edgekit.firmware import protocols
 from edgekit.firmware.protocols import mlperf_tiny
+from edgekit.live import FEW_FRAMES, OWN_CAMERA
 from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
@@ -114,8 +115,6 @@ def _exists(text: str) -> bool:
 
 
 PATH = click.Path(path_type=Path)
-FEW_FRAMES = 32
-"""So many are sent over the serial line of an emulated board unless the user wants otherwise."""
 
 _TRUST = "edgekit.trust_board"
 
@@ -344,17 +343,20 @@ def noted(output: "Output") -> "Callable[[Note], None]":
     return show
 
 
-def past_the_line(via: str, board: "Board", port: str | None, count: int) -> bool:
-    """Whether frames go to the board through files. Raises UsageError where they cannot but shall."""
-    from edgekit.emulator import batch
-
-    possible = port is None and batch.can_run(board)
-    if via == "files" and not possible:
+def check_source(source: str | None, frame_every: int | None) -> bool:
+    """Return whether frames come from the board's own camera. Raises UsageError for what does not go."""
+    if source is None:
         raise UsageError(
-            f"frames reach '{board.id}' over its serial line only",
-            "leave out --via; it is for boards that edgekit runs in QEMU itself",
+            "no frames were named",
+            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10), --source camera:0 or --source board, "
+            "or set data.source in edgekit.toml",
         )
-    return possible and (via == "files" or (via == "auto" and count > FEW_FRAMES))
+    own = source == OWN_CAMERA
+    if not own and frame_every is not None:
+        raise UsageError("--frame-every needs --source board: frames that are sent are here already")
+    if own and (is_named("fps") or is_named("confusion")):
+        raise UsageError("with --source board, the board sets the pace, and nothing is labelled")
+    return own
 
 
 def firmware_folder(given: Path | None, board_id: str) -> Path:

@@ -112,10 +112,11 @@ def _frames(
 ) -> tuple["NDArray[np.uint8] | NDArray[np.int8]", "list[int] | None"]:
     import numpy as np
 
-    from edgekit import pipeline, proof
+    from edgekit import proof
+    from edgekit.live.source import open_source
 
     if data is None:
         return proof.random_frames(model.contract, count or _RANDOM, seed), None
-    stream = pipeline.open_source(str(data), model.contract, count or _OF_DATA)
+    stream = open_source(str(data), model.contract, count or _OF_DATA)
     frames = np.stack(list(stream.frames))
     return frames, None if stream.labels is None else list(stream.labels)

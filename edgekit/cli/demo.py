@@ -33,13 +33,14 @@ def command(output: Output, target: Path, count: int) -> None:
     \b
     Example: edgekit demo
     """
-    from dataclasses import asdict
-
     from edgekit import board as boards
     from edgekit import connection, flash, models, pipeline
     from edgekit.cli import _live
+    from edgekit.cli._views import edgekit as view
     from edgekit.data import digits
     from edgekit.firmware import build
+    from edgekit.live.run import run
+    from edgekit.live.source import stream_of
 
     board = boards.load("host")
     output.talk("1/5 data: scikit-learn's handwritten digits, 8x8 shown at 32x32")
@@ -60,20 +61,12 @@ def command(output: Output, target: Path, count: int) -> None:
     output.talk("4/5 flash: the host board runs it as a process that speaks the serial protocol")
     flash.flash(image, board)
     output.talk(f"5/5 monitor: {min(count, len(held_out))} held-out frames over the serial line")
-    agreed = model.contract
-    stream = pipeline.stream_of(held_out, agreed, count)
+    stream = stream_of(held_out, model.contract, count)
+    # On a terminal slow enough to be seen: the host board answers thousands of frames a second.
+    fps = (stream.total or 1) / _SHOWN_S if output.interactive else None
     with connection.open_device(board, model=model) as device:
-        output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
-        # On a terminal slow enough to be seen: the host board answers thousands of frames a second.
-        fps = (stream.total or 1) / _SHOWN_S if output.interactive else None
-        tally = _live.stream(
-            output, device, agreed, stream.frames, stream.labels, total=stream.total, fps=fps
-        )
-        _live.print_confusion(output, tally)
-        _live.print_summary(output, tally, device)
-        output.event(_live.summary(tally, device) | {"board": board.id, "warnings": output.warnings})
-    if tally.interrupted:
-        raise KeyboardInterrupt
+        events = run(device, model.contract, stream, fps=fps)
+        _live.follow(output, events, view, board=board.id, confusion=True)
     output.talk(
         f"\nWhat was made lies in {target}. Next:\n"
         f"  {_next.command('inspect', path)}\n"

@@ -29,6 +29,7 @@ from edgekit.errors import DataError, EdgekitError, ModelError, UsageError
 from edgekit.graph import tflite
 from edgekit.graph.ir import DType
 from edgekit.oracle import Oracle, oracle_version
+from edgekit.reference import Reference
 
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
 GRAY = contract.preprocessing(Color.GRAY, mean=[0.5], std=[0.5])
@@ -70,7 +71,11 @@ def test_the_digits_keep_their_accuracy(
     frames = data.frames(found.subset(found.held_out, "held out"), GRAY, float_digits.size)
     done: list[int] = []
     report = evaluate.evaluate(
-        float_digits, int8_digits.contract, Oracle(int8_digits.data).run, frames, progress=done.append
+        float_digits,
+        int8_digits.contract,
+        Reference(Oracle(int8_digits.data), int8_digits.contract),
+        frames,
+        progress=done.append,
     )
     assert report.n == 449
     assert done[-1] == 449
@@ -358,13 +363,16 @@ def test_scores_are_compared_as_documented(int8_digits: QuantizedModel) -> None:
     unlabelled = evaluate.compare(floats, int8, None, agreed)
     assert unlabelled.top1_float is None
     assert unlabelled.drop_points is None
-    exact = evaluate.snr_db(
-        np.zeros((1, 10), np.float32), np.full((1, 10), agreed.output_zero_point, np.int8), agreed
-    )
-    assert exact == math.inf
+    zeros = np.full((1, 10), agreed.output_zero_point, np.int8)
+    assert evaluate.compare(np.zeros((1, 10), np.float32), zeros, None, agreed).snr_db == math.inf
 
 
 def test_labels_beyond_the_outputs_are_refused(float_digits: OnnxModel, int8_digits: QuantizedModel) -> None:
     frames = data.Frames(np.zeros((1, 32, 32, 1), np.uint8), np.array([10]))
     with pytest.raises(DataError, match="label 10, but the model has 10 outputs"):
-        evaluate.evaluate(float_digits, int8_digits.contract, Oracle(int8_digits.data).run, frames)
+        evaluate.evaluate(
+            float_digits,
+            int8_digits.contract,
+            Reference(Oracle(int8_digits.data), int8_digits.contract),
+            frames,
+        )

@@ -10,12 +10,13 @@ import numpy as np
 from families import catalogue
 from families.catalogue import Family
 
-from edgekit import board, connection, models, pipeline, proof
+from edgekit import board, connection, models, pipeline
 from edgekit.contract import Color, preprocessing
 from edgekit.convert import from_onnx, quantize, recipe
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.silence import captured
 from edgekit.oracle import Oracle
+from edgekit.reference import to_tensors
 
 ROOT = Path(__file__).parents[2]
 _SHARED = ("blocks", "catalogue", "line", "merge")
@@ -111,6 +112,6 @@ def run(path: Path, pixels: np.ndarray) -> Rows:
     image = pipeline.build_image(model, host)
     with connection.open_device(host, model=model, image=image) as device:
         found = np.stack([answer.scores for answer in device.stream(iter(pixels))])
-    expected = Oracle(model.data).run(proof.to_tensors(pixels, model.contract))
+    expected = Oracle(model.data).run(to_tensors(pixels, model.contract))
     equal = int((found == expected).all(axis=1).sum())
     return Rows(len(pixels), equal, len(np.unique(expected, axis=0)))

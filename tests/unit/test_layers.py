@@ -9,18 +9,29 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"install", "percentiles", "untrusted"},
+    {"install", "percentiles", "untrusted", "quality"},
     {"errors"},
-    {"resources", "process", "child", "files", "scratch", "toml_table", "json_object", "plain_text"},
+    {
+        "resources",
+        "process",
+        "child",
+        "files",
+        "scratch",
+        "toml_table",
+        "json_object",
+        "plain_text",
+        "answers",
+    },
     {"graph"},
     {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
-    {"kernels"},
+    {"kernels", "reference"},
     {"convert", "codegen", "firmware", "flash", "device", "emulator"},
     {"models", "quantization", "inspection"},
     {"pipeline"},
     {"connection", "export"},
-    {"proof", "mlperf_tiny"},
+    {"live"},
+    {"proof"},
     {"bench"},
     {"cli"},
 )
