@@ -78,6 +78,32 @@ def test_settings_of_an_earlier_project_are_forgotten(make_idf: MakeIdf, tmp_pat
     assert "menuconfig" not in config.read_text()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "main/Kconfig.projbuild",
+            "main/project_include.cmake",
+            "components/x/CMakeLists.txt",
+            "idf_ext.py",
+        ),
+        *("sdkconfig.defaults.esp32s3", "CMakeUserPresets.json", "bootloader_components/x.c", "main/link.lf"),
+    ],
+)
+def test_what_esp_idf_would_read_besides_the_project_is_refused(
+    make_idf: MakeIdf, tmp_path: Path, name: str
+) -> None:
+    make_idf()
+    folder = tmp_path / "out"
+    esp32s3.write(BOARD, folder)
+    (folder / "README.md").touch()
+    building.build(folder, BOARD)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).touch()
+    with pytest.raises(ToolError, match="is not a file of the project"):
+        building.build(folder, BOARD)
+
+
 def test_a_failing_build_shows_its_last_lines(make_idf: MakeIdf, tmp_path: Path) -> None:
     failure = make_idf() / "tools" / "failure"
     esp32s3.write(BOARD, tmp_path / "out")
