@@ -42,7 +42,7 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
         return file.read()
 
 
-def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
+def write_whole(path: Path, content: bytes, *, durable: bool = True, private: bool = False) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
     The new file has the old one's permissions and group, else those of any new file, and is never open to
@@ -55,6 +55,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
             before this returns. It costs a disk up to some 10 ms a file, which is little for what a user
             waits for (a model, scores, a certificate) and much for a project's 40 files. What edgekit can
             make again at any time, and compares with what it should be before it uses it, does without.
+        private: a new file is its owner's alone.
 
     Raises:
         OutputError: the folder cannot be made or the file cannot be written.
@@ -69,7 +70,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
         old = path.stat() if path.exists() else None
         name = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        handle = os.open(name, flags, 0o666 if old is None else 0o600)
+        handle = os.open(name, flags, 0o666 if old is None and not private else 0o600)
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:

@@ -13,7 +13,7 @@ from edgekit import process, scratch, toolchain
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
 from edgekit.files import locked, read_regular, write_whole
-from edgekit.firmware import layout, manifest, sdk
+from edgekit.firmware import layout, manifest, sdk, seal
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.manifest import OBJECTS
 from edgekit.firmware.project import defines, include_folders
@@ -275,8 +275,10 @@ def _is_fresh(project_dir: Path, job: _Job) -> bool:
 
 
 def _stamp(project_dir: Path, job: _Job) -> bytes:
-    """Return what stands beside an output: how it was made, and what it is, lest a power cut pass for it."""
-    return f"{job.key} {_digest(_read(project_dir / job.output))}".encode()
+    """Return what stands beside an output: how it was made and what it is, sealed: after a power cut or from
+    a stranger, it may be another.
+    """
+    return seal.of(f"{job.key} {_digest(_read(project_dir / job.output))}")
 
 
 def _key_path(project_dir: Path, job: _Job) -> Path:

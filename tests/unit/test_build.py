@@ -15,7 +15,7 @@ from edgekit.codegen.generator import generate
 from edgekit.emulator import RunningBoard
 from edgekit.errors import FlashError, ProjectError, ToolError, UsageError
 from edgekit.firmware import build as building
-from edgekit.firmware import project
+from edgekit.firmware import project, seal
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as virtual
 from edgekit.graph import tflite
@@ -101,6 +101,43 @@ def test_only_what_changed_is_compiled(tmp_path: Path) -> None:
         file.write("/* touched */\n")
     building.build(folder, HOST, compiler=tool)
     assert compiled(log) == [*sources, "firmware"]
+
+
+def test_objects_of_a_stranger_are_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "out")
+    cc, log = logged(tmp_path)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "strangers"))
+    building.build(folder, HOST, compiler=cc)
+    compiled(log)
+    building.build(folder, HOST, compiler=cc)
+    assert compiled(log) == []
+    # What a stranger can compute without the user's secret, over an object with a body of its own.
+    body = (folder / "obj" / "main.o").read_bytes()
+    (folder / "obj" / "app.ek_app.o").write_bytes(body)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "users"))
+    building.build(folder, HOST, compiler=cc)
+    made = compiled(log)
+    assert "app/ek_app.c" in made
+    assert len(made) == len(list((folder / "obj").glob("*.o"))) + 1
+    secret = tmp_path / "users" / "secret"
+    assert (secret.stat().st_mode & 0o777, secret.stat().st_size) == (0o600, 32)
+    assert secret.read_bytes() != (tmp_path / "strangers" / "secret").read_bytes()
+
+
+def test_a_secret_that_others_can_read_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path))
+    (tmp_path / "secret").write_bytes(bytes(32))
+    (tmp_path / "secret").chmod(0o644)
+    mark = seal.of("text")
+    assert mark == seal.of("text")
+    assert (tmp_path / "secret").read_bytes() != bytes(32)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_build_needs_no_place_for_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "file"))
+    building.build(write(tmp_path / "out"), HOST)
 
 
 def test_flags_of_board_caller_and_debug_reach_the_compiler(tmp_path: Path) -> None:
