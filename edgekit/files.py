@@ -7,11 +7,16 @@ import secrets
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.errors import OutputError
+
+_LOCK_S = 600.0
+_PATIENCE_S = 1.0
+_POLL_S = 0.02
 
 TEMPORARY = ".edgekit-"
 """How the name of a file begins that is being written and will get its own name when it is whole."""
@@ -152,7 +157,7 @@ def locked(folder: Path) -> Iterator[None]:
     cannot be locked (Windows) this does nothing.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: the folder cannot be made, or another process keeps it locked for 10 minutes.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,17 +166,43 @@ def locked(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    import fcntl
-
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, folder)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    """Lock an open folder as soon as nobody else does; say so where that takes long. Raises OutputError."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    start, is_said = time.monotonic(), False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            waited = time.monotonic() - start
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+        if waited > _LOCK_S:
+            raise OutputError(
+                f"another process has kept '{folder}' locked for {_LOCK_S:g} s",
+                f"end it, or use another folder; `fuser -v '{folder}'` names it",
+            )
+        if waited > _PATIENCE_S and not is_said:
+            import logging
+
+            is_said = True
+            logging.getLogger("edgekit.files").warning("waiting for another process that uses '%s'", folder)
+        time.sleep(_POLL_S)
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
