@@ -165,6 +165,10 @@ def _build(
     try:
         for _ in pool.map(lambda job: _make(project_dir, job, compiler), compiles):
             pass
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        process.interrupt()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
     _link(project_dir, link, board, compiler)
