@@ -1,6 +1,7 @@
 """What is known about a board: one TOML file each, read strictly (docs/reference/boards.md)."""
 
 import os
+import shlex
 from pathlib import Path
 
 from edgekit import resources
@@ -49,6 +50,7 @@ __all__ = [
     "choose",
     "list_ids",
     "load",
+    "named",
     "verification",
 ]
 
@@ -125,3 +127,14 @@ def load(id_or_path: str | Path, *, trusted: bool = False) -> Board:
         if variant != text and variant in _variants(stem):
             return file.read(path, variant, trusted=trusted)
     raise ProjectError(f"there is no board {quoted(text)}", nearest(text, _known()))
+
+
+def named(board: Board | str) -> str:
+    """Return how a command names a board, or the id of one: by its id, or its file if that is the user's own."""
+    try:
+        ours = resources.boards().resolve()
+    except ProjectError:  # a hint must not fail in place of what it is about
+        ours = None
+    if isinstance(board, Board):
+        return board.id if board.path.parent.resolve() == ours else shlex.quote(str(board.path))
+    return board if board in _known() else f"PATH/{board}.toml"

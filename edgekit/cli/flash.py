@@ -119,7 +119,7 @@ def command(
         pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
     with output.status("building"):
         if no_build:
-            image = build.load_image(folder)
+            image = build.load_image(folder, opened)
         else:
             image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
     if uf2_only is not None:

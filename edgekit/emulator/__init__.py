@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Self
 
-from edgekit.board import Board, EmulatorKind
+from edgekit.board import Board, EmulatorKind, named
 from edgekit.emulator import ending, qemu
 from edgekit.errors import ToolError, UsageError
 from edgekit.firmware.image import FirmwareImage
@@ -40,7 +40,7 @@ class RunningBoard:
         if image.board_id != board.id:
             raise ToolError(
                 f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
-                f"run `edgekit generate` and `edgekit build` for --board {board.id}",
+                f"run `edgekit generate` and `edgekit build` for --board {named(board)}",
             )
         self._image = image
         self._board = board

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit import process, scratch, toolchain
-from edgekit.board import Board
+from edgekit.board import Board, named
 from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
 from edgekit.files import locked, read_regular, write_whole
 from edgekit.firmware import layout, manifest, sdk, seal
@@ -91,8 +91,8 @@ def build(
             return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
 
 
-def load_image(project_dir: Path) -> FirmwareImage:
-    """Return the image that was built last from the project as it stands.
+def load_image(project_dir: Path, board: Board | None = None) -> FirmwareImage:
+    """Return the image that was built last from the project as it stands. A hint names `board`, if given.
 
     Raises:
         ToolError: it was not built, or generated anew since.
@@ -100,7 +100,8 @@ def load_image(project_dir: Path) -> FirmwareImage:
     with locked(_checked(project_dir)):
         found = manifest.read(project_dir)
         assert found is not None
-        hint = f"run `edgekit build {project_dir} --board {found.board_id}`"
+        word = named(board if board is not None and board.id == found.board_id else found.board_id)
+        hint = f"run `edgekit build {shlex.quote(str(project_dir))} --board {word}`"
         try:
             image = FirmwareImage.load(project_dir)
         except FileNotFoundError as error:
@@ -114,7 +115,7 @@ def _checked(project_dir: Path) -> Path:
     if manifest.read(project_dir) is None:
         raise ToolError(
             f"'{project_dir}' is not a firmware project: it has no {manifest.NAME}",
-            f"run `edgekit generate model.tflite --board ID -o {project_dir}`",
+            f"run `edgekit generate model.tflite --board ID -o {shlex.quote(str(project_dir))}`",
         )
     return project_dir
 
@@ -122,13 +123,14 @@ def _checked(project_dir: Path) -> Path:
 def _project(project_dir: Path, board: Board) -> manifest.Manifest:
     found = manifest.read(project_dir)
     assert found is not None
-    hint = f"run `edgekit generate model.tflite --board {board.id} -o {project_dir}`"
+    folder = shlex.quote(str(project_dir))
+    hint = f"run `edgekit generate model.tflite --board {named(board)} -o {folder}`"
     if not found.complete:
         raise ToolError(f"'{project_dir}' is not complete: its generation was interrupted", hint)
     if found.board_id != board.id:
         raise ToolError(
             f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'",
-            f"name its board with --board {found.board_id}, or {hint}",
+            f"name its board with --board {named(found.board_id)}, or {hint}",
         )
     manifest.check_inside(project_dir, found.files)
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from edgekit.board import Board
+from edgekit.board import Board, named
 from edgekit.errors import ProjectError, ToolError, UsageError
 from edgekit.firmware.image import FirmwareImage
 
@@ -63,7 +63,7 @@ def check_built_for(image: FirmwareImage, board: Board) -> None:
     if image.board_id != board.id:
         raise ToolError(
             f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
-            f"run `edgekit generate` and `edgekit build` for --board {board.id}",
+            f"run `edgekit generate` and `edgekit build` for --board {named(board)}",
         )
 
 

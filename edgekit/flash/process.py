@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgekit import resources
-from edgekit.board import Board
+from edgekit.board import Board, named
 from edgekit.errors import FlashError, ToolError, UsageError
 from edgekit.files import locked, read_regular, write_whole
 from edgekit.firmware.image import FirmwareImage
@@ -63,7 +63,7 @@ def installed(board: Board) -> FirmwareImage:
     Raises:
         FlashError: nothing was flashed, or it is damaged.
     """
-    hint = f"run `edgekit flash --board {board.id}`"
+    hint = f"run `edgekit flash --board {named(board)}`"
     try:
         image = FirmwareImage.load(_folder(board))
     except FileNotFoundError as error:

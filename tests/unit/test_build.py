@@ -30,7 +30,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
+def write(folder: Path, *, debug: bool = False, weight: int = 1, target: board.Board = HOST) -> Path:
     """Write the project of a small classifier."""
     data = build(
         "FULLY_CONNECTED",
@@ -43,7 +43,7 @@ def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
     )
     graph = tflite.parse(data)
     model = generate(graph, contract.of(graph))
-    project.write(project.assemble(model, HOST, debug=debug), folder)
+    project.write(project.assemble(model, target, debug=debug), folder)
     return folder
 
 
@@ -256,6 +256,31 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_the_project_of_another_board_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="generated for the board 'host', not for 'other'"):
         building.build(write(tmp_path / "out"), replace(HOST, id="other"))
+
+
+def test_hints_name_a_board_of_the_users_own_by_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "my boards" / "mine.toml"
+    file.parent.mkdir()
+    file.write_bytes(HOST.path.read_bytes())
+    own = board.load(file)
+    word = f"--board '{file}'"
+    folder = write(tmp_path / "out")
+    image = building.build(folder, HOST)
+    for run in (
+        lambda: building.build(folder, own),
+        lambda: flash.check_built_for(image, own),
+        lambda: RunningBoard(image, own),
+        lambda: virtual.installed(own),
+    ):
+        with pytest.raises((ToolError, FlashError)) as caught:
+            run()
+        assert word in caught.value.hint
+    mine = tmp_path / "out 2"
+    write(mine, target=own)
+    for given, expected in ((own, word), (None, "--board PATH/mine.toml")):
+        with pytest.raises(ToolError, match="has not been built") as caught:
+            building.load_image(mine, given)
+        assert caught.value.hint == f"run `edgekit build '{mine}' {expected}`"
 
 
 def test_an_image_of_an_earlier_generation_is_refused(tmp_path: Path) -> None:
