@@ -130,7 +130,7 @@ def load(id_or_path: str | Path, *, trusted: bool = False) -> Board:
 
 
 def named(board: Board | str) -> str:
-    """Return how a command names a board, or the id of one: by its id, or its file if that is the user's own."""
+    """Return how a command names a board or the id of one: its id, or its file if that is the user's own."""
     try:
         ours = resources.boards().resolve()
     except ProjectError:  # a hint must not fail in place of what it is about
