@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgekit import resources
-from edgekit.errors import UsageError
+from edgekit.errors import ProjectError, UsageError
 from edgekit.toml_table import FactValue, listed
 
 NO_LIMIT = 64 << 20
@@ -190,7 +190,11 @@ class Board:
     @property
     def argument(self) -> str:
         """What --board takes for it, quoted for a shell: its id, or the file if it is not one of ours."""
-        return self.id if self.path.parent == resources.boards() else shlex.quote(str(self.path))
+        try:
+            ours = self.path.parent == resources.boards()
+        except ProjectError:  # a hint must not fail in place of what it is about
+            ours = False
+        return self.id if ours else shlex.quote(str(self.path))
 
 
 def verification(board: Board) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit import process, scratch, toolchain
-from edgekit.board import Board
+from edgekit.board import Board, named
 from edgekit.errors import OutputError, ToolError, UsageError
 from edgekit.files import locked, read_regular, write_whole
-from edgekit.firmware import layout, manifest, sdk
+from edgekit.firmware import layout, manifest, sdk, seal
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.manifest import OBJECTS
 from edgekit.firmware.project import defines, include_folders
@@ -131,7 +131,7 @@ def _project(project_dir: Path, board: Board) -> manifest.Manifest:
     if found.board_id != board.id:
         raise ToolError(
             f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'",
-            f"name its board with --board {found.board_id}, or {hint}",
+            f"name its board with --board {named(found.board_id)}, or {hint}",
         )
     manifest.check_inside(project_dir, found.files)
     return found
@@ -168,6 +168,10 @@ def _build(
     try:
         for _ in pool.map(lambda job: _make(project_dir, job, compiler), compiles):
             pass
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        process.interrupt()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
     _link(project_dir, link, board, compiler)
@@ -260,8 +264,10 @@ def _is_fresh(project_dir: Path, job: _Job) -> bool:
 
 
 def _stamp(project_dir: Path, job: _Job) -> bytes:
-    """Return what stands beside an output: how it was made, and what it is, lest a power cut pass for it."""
-    return f"{job.key} {_digest(_read(project_dir / job.output))}".encode()
+    """Return what stands beside an output: how it was made and what it is, sealed: after a power cut or from
+    a stranger, it may be another.
+    """
+    return seal.of(f"{job.key} {_digest(_read(project_dir / job.output))}")
 
 
 def _key_path(project_dir: Path, job: _Job) -> Path:

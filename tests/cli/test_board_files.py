@@ -220,7 +220,7 @@ def test_a_hostile_project_cannot_say_flags_or_leave_its_folder(cli: Callable, m
     assert Path("outside/file").read_text() == "precious"
     os.mkfifo("o/camera.c")
     done = cli("build", "o")
-    assert (done.code, "neither a file nor a folder" in done.err) == (7, True)
+    assert (done.code, "is not a file of the project" in done.err) == (7, True)
     Path("o/camera.c").unlink()
     assert cli("build", "o").code == 0
 

@@ -188,6 +188,21 @@ def test_files_that_the_sdk_no_longer_has_are_not_linked(linked: Case) -> None:
     assert not (linked.project / "obj" / "sdk" / "NEWS").is_symlink()
 
 
+def test_a_link_in_the_place_of_a_folder_is_replaced(linked: Case, tmp_path: Path) -> None:
+    linked.build()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "dangling").symlink_to(tmp_path / "nothing")
+    tree = linked.project / "obj" / "sdk"
+    for link in [path for path in tree.iterdir() if path.is_dir() and not path.is_symlink()]:
+        if not (linked.sdk / link.name).is_dir():
+            continue  # what make made
+        shutil.rmtree(link)
+        link.symlink_to(outside)
+    linked.build()
+    assert [path.name for path in outside.iterdir()] == ["dangling"]
+
+
 def test_an_application_of_the_same_name_in_the_sdk_is_left_alone(case: Case) -> None:
     places = {"himax_we1": "examples/edgekit", "himax_we2": "EPII_CM55M_APP_S/app/scenario_app/edgekit"}
     theirs = case.sdk / places[case.board.build.sdk]

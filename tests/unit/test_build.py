@@ -15,7 +15,7 @@ from edgekit.codegen.generator import generate
 from edgekit.emulator import RunningBoard
 from edgekit.errors import FlashError, ProjectError, ToolError, UsageError
 from edgekit.firmware import build as building
-from edgekit.firmware import project
+from edgekit.firmware import project, seal
 from edgekit.firmware.image import FirmwareImage
 from edgekit.firmware.options import Firmware
 from edgekit.flash import process as virtual
@@ -31,7 +31,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
+def write(folder: Path, *, debug: bool = False, weight: int = 1, target: board.Board = HOST) -> Path:
     """Write the project of a small classifier."""
     data = build(
         "FULLY_CONNECTED",
@@ -44,7 +44,7 @@ def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
     )
     graph = tflite.parse(data)
     model = generate(graph, contract.of(graph))
-    project.write(project.assemble(model, HOST, Firmware(debug=debug)), folder)
+    project.write(project.assemble(model, target, Firmware(debug=debug)), folder)
     return folder
 
 
@@ -102,6 +102,43 @@ def test_only_what_changed_is_compiled(tmp_path: Path) -> None:
         file.write("/* touched */\n")
     building.build(folder, HOST, compiler=tool)
     assert compiled(log) == [*sources, "firmware"]
+
+
+def test_objects_of_a_stranger_are_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "out")
+    cc, log = logged(tmp_path)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "strangers"))
+    building.build(folder, HOST, compiler=cc)
+    compiled(log)
+    building.build(folder, HOST, compiler=cc)
+    assert compiled(log) == []
+    # What a stranger can compute without the user's secret, over an object with a body of its own.
+    body = (folder / "obj" / "main.o").read_bytes()
+    (folder / "obj" / "app.ek_app.o").write_bytes(body)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "users"))
+    building.build(folder, HOST, compiler=cc)
+    made = compiled(log)
+    assert "app/ek_app.c" in made
+    assert len(made) == len(list((folder / "obj").glob("*.o"))) + 1
+    secret = tmp_path / "users" / "secret"
+    assert (secret.stat().st_mode & 0o777, secret.stat().st_size) == (0o600, 32)
+    assert secret.read_bytes() != (tmp_path / "strangers" / "secret").read_bytes()
+
+
+def test_a_secret_that_others_can_read_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path))
+    (tmp_path / "secret").write_bytes(bytes(32))
+    (tmp_path / "secret").chmod(0o644)
+    mark = seal.of("text")
+    assert mark == seal.of("text")
+    assert (tmp_path / "secret").read_bytes() != bytes(32)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_build_needs_no_place_for_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "file"))
+    building.build(write(tmp_path / "out"), HOST)
 
 
 def test_flags_of_board_caller_and_debug_reach_the_compiler(tmp_path: Path) -> None:
@@ -220,6 +257,31 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_the_project_of_another_board_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="generated for the board 'host', not for 'other'"):
         building.build(write(tmp_path / "out"), replace(HOST, id="other"))
+
+
+def test_hints_name_a_board_of_the_users_own_by_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "my boards" / "mine.toml"
+    file.parent.mkdir()
+    file.write_bytes(HOST.path.read_bytes())
+    own = board.load(file)
+    word = f"--board '{file}'"
+    folder = write(tmp_path / "out")
+    image = building.build(folder, HOST)
+    for run in (
+        lambda: building.build(folder, own),
+        lambda: flash.check_built_for(image, own),
+        lambda: RunningBoard(image, own),
+        lambda: virtual.installed(own),
+    ):
+        with pytest.raises((ToolError, FlashError)) as caught:
+            run()
+        assert word in caught.value.hint
+    mine = tmp_path / "out 2"
+    write(mine, target=own)
+    for given, expected in ((own, word), (None, "--board PATH/mine.toml")):
+        with pytest.raises(ToolError, match="has not been built") as caught:
+            building.load_image(mine, given)
+        assert caught.value.hint == f"run `edgekit build '{mine}' {expected}`"
 
 
 def test_an_image_of_an_earlier_generation_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit import files
 from edgekit.errors import OutputError
 from edgekit.files import TEMPORARY, check_writable, locked, open_regular, read_regular, write_whole
 from edgekit.firmware import manifest, project
@@ -217,6 +218,25 @@ with locked(Path({str(tmp_path)!r})):
     assert other.stdout.readline() == "in True\n"
     assert other.wait(60) == 0
     other.stdout.close()
+
+
+def test_a_lock_that_is_never_given_up_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(files, "_LOCK_S", 0.3)
+    monkeypatch.setattr(files, "_PATIENCE_S", 0.1)
+    script = f"import fcntl, os, sys\nfcntl.flock(os.open({str(tmp_path)!r}, os.O_RDONLY), fcntl.LOCK_EX)\n"
+    command = [sys.executable, "-c", script + "print('locked', flush=True)\nsys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(OutputError, match=r"has kept .* locked for 0\.3 s") as caught, locked(tmp_path):
+            pass
+        other.kill()
+    assert str(tmp_path) in caught.value.message
+    assert caplog.text.count("waiting for another process") == 1
+    with locked(tmp_path):
+        pass
 
 
 def test_a_lock_ends_with_an_exception_and_leaves_nothing(tmp_path: Path) -> None:

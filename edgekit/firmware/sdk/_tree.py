@@ -158,6 +158,9 @@ def _origin(tree: Path) -> str:
 def _link(sdk: Path, tree: Path, own: set[PurePosixPath]) -> None:
     """Link everything in `sdk` but the paths `own`; the folders above them are made, not linked."""
     made = {parent for path in own for parent in path.parents}
+    for path in own | made - {PurePosixPath(".")}:
+        if (tree / path).is_symlink():
+            (tree / path).unlink()  # what is written there would land elsewhere
     for folder in sorted(made):
         (tree / folder).mkdir(exist_ok=True)
         present = {entry.name for entry in (sdk / folder).iterdir()}
