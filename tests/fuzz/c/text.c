@@ -1,6 +1,6 @@
 /* The firmware's MLPerf Tiny protocol: the input is what the line brings; '%' ends a command.
  *
- * Runs of more than two digits are cut, unless "load" stands before them: nobody waits for a
+ * Runs of more than two digits are cut, unless "db load" stands before them: nobody waits for a
  * million inferences. Each command must be answered, and with whole lines.
  */
 
@@ -19,26 +19,26 @@
 #define S64 S16, S16, S16, S16
 const char ek_mlperf_scores[256][EK_MLPERF_SCORE_CHARS + 1] = {S64, S64, S64, S64};
 
-enum { PIECE_BYTES = 200, MOST_DIGITS = 2, LOAD_WITHIN = 20 };
+enum { PIECE_BYTES = 200, MOST_DIGITS = 2 };
 
 static uint8_t answers[1u << 20];
 
-/* Whether "load" stands among the last bytes of the text. */
+/* Whether what was said so far ends in the only words before a number that nobody waits for. */
 static bool loads(const uint8_t *text, size_t size) {
-    for (size_t i = size > LOAD_WITHIN ? size - LOAD_WITHIN : 0; i + 4 <= size; i++) {
-        if (memcmp(text + i, "load", 4) == 0) {
-            return true;
-        }
-    }
-    return false;
+    static const char words[] = "db load ";
+    const size_t length = sizeof words - 1;
+    return size >= length && memcmp(text + size - length, words, length) == 0;
 }
 
 static size_t without_long_numbers(const uint8_t *data, size_t size, uint8_t *text) {
     size_t used = 0;
     size_t digits = 0;
+    bool loading = false;
     for (size_t i = 0; i < size; i++) {
-        digits = data[i] >= '0' && data[i] <= '9' ? digits + 1 : 0;
-        if (digits <= MOST_DIGITS || loads(text, used)) {
+        const bool is_digit = data[i] >= '0' && data[i] <= '9';
+        loading = digits > 0 ? loading : loads(text, used);
+        digits = is_digit ? digits + 1 : 0;
+        if (digits <= MOST_DIGITS || loading) {
             text[used++] = data[i];
         }
     }
