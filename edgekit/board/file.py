@@ -24,6 +24,7 @@ from edgekit.board.description import (
     TickUnit,
 )
 from edgekit.errors import ProjectError
+from edgekit.files import read_regular
 from edgekit.toml_table import NAME, Table, listed
 from edgekit.untrusted import quoted
 
@@ -99,7 +100,7 @@ def read(path: Path, variant: str = "", *, trusted: bool) -> Board:
 def _root(path: Path) -> dict[str, object]:
     """Return the root table of a board file, parsed and not judged. Raises ProjectError."""
     try:
-        return untrusted.parse_toml(untrusted.read(path, _MOST_BYTES).decode("utf-8"))
+        return untrusted.parse_toml(read_regular(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError as error:
         raise ProjectError(
             f"there is no board file '{path}'", "`edgekit boards` lists those that come with edgekit"
