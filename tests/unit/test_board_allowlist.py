@@ -22,8 +22,8 @@ _REFUSED = """
     @x -B/tmp -B -E -H -I/etc -I -idirafter/etc -iquote/x -isystem/x -L/tmp -L -M -MD -MMD -MF/x -MF
     -MJx -MT -P -S -T -T/etc/x.ld -T../x.ld -Tx/../../y.ld -Tdata=0 -Ttext=0 -Tx.lds -T-x.ld -Wa,@x
     -Wa,--MD,x -Wl,--plugin=/x -Wl -Wl, -Wl,-Map=/x -Wl,-Map,x -Wl,-T,/x -Wl,-o,/x -Wl,-plugin=/x
-    -Wl,-rpath,/x -Wl,--wrap=malloc -Wl,--defsym=a=b -Wl,--defsym=a=1,-o -Wl,--gc-sections,-o,/x -Wl,-z,relro,-o,/x
-    -Wl,@x
+    -Wl,-rpath,/x -Wl,--wrap=malloc -Wl,--defsym=a=b -Wl,--defsym=a=1,-o -Wl,--gc-sections,-o,/x
+    -Wl,-z,relro,-o,/x -Wl,@x
     -Wl,-dynamic-linker,/x -Wl,--out-implib=/x -Wl,-r -Wp,-MD,x -Xassembler -Xclang -Xlinker
     -Xpreprocessor -aux-info -c -combine -dA -dD -dumpbase -dumpdir -dumpspecs -f -fada-spec-parent=x
     -fbuild-session-file=/x -fcallgraph-info -fcompare-debug -fcrash-diagnostics-dir=/x -fno-
