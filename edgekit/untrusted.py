@@ -12,8 +12,8 @@ _INTEGERS = range(-(1 << 63), 1 << 64)
 text nor float may be made of them."""
 _QUOTED = 80
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
-# The time that tomllib takes for a.a.a... grows with the square of its parts: 47 s for 60 kB. Strings and comments,
-# which may hold what they like, are passed over, and what has no end ends with the line or the text.
+# The time that tomllib takes for a.a.a... grows with the square of its parts: 47 s for 60 kB. Strings and
+# comments, which hold what they like, are passed over; what has no end ends with the line or the text.
 _LONG_KEY = re.compile(
     r"""(?s:\"{3}(?:[^"\\]|\\.|"(?!""))*+\\?(?:\"{3}|\Z)|'{3}(?:[^']|'(?!''))*+(?:'{3}|\Z))|\#[^\n]*+"""
     rf"""|(?P<long>{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_DEEPEST}}})"""
