@@ -143,7 +143,7 @@ def _report(result: Result) -> None:
         seed, rows = found["seed"], f"{found['rows']} of {graph_boards.FRAMES} rows"
         again = f"--board {result.board} --opt O{result.level} --seed {seed} --models 1"
         print(f"  DIFFERENT {at}, seed {seed}: {rows}; {found['what']}", flush=True)
-        print(f"    python -m fuzz.graphs {again}", flush=True)
+        print(f"    {sys.executable} -m fuzz.graphs {again}", flush=True)
 
 
 def table(results: Sequence[Result]) -> str:
