@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 text = json.dumps([asdict(result) for result in results], indent=1)
                 write_whole(given.json, f"{text}\n".encode())
     print("\n" + table(results))
-    return 1 if any(result.differences for result in results) else 0
+    ran = sum(result.models for result in results)
+    return 1 if not ran or any(result.differences for result in results) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
