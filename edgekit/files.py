@@ -33,7 +33,7 @@ def open_regular(path: Path) -> BinaryIO:
     except ValueError as error:  # a NUL in the name
         raise OSError(errno.EINVAL, str(error), str(path)) from error
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
     # Should it become a pipe meanwhile, it is opened without waiting, and is empty.
     return open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
 
@@ -45,6 +45,21 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
         if most is not None and os.fstat(file.fileno()).st_size > most:
             raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
         return file.read()
+
+
+def read_named(path: Path, most: int) -> bytes:
+    """Return what a file that a user has typed holds. It may be a pipe: its writer is waited for.
+
+    Raises:
+        OSError: it cannot be read, or holds more than `most` bytes.
+    """
+    if not _is_special(path):
+        return read_regular(path, most)
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
+    return content
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True, private: bool = False) -> None:

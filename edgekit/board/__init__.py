@@ -1,7 +1,6 @@
 """What is known about a board: one TOML file each, read strictly (docs/reference/boards.md)."""
 
 import os
-import shlex
 from pathlib import Path
 
 from edgekit import resources

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit import settings, untrusted
+from edgekit import settings
 from edgekit.errors import UsageError
+from edgekit.files import read_named, read_regular
 from edgekit.firmware import protocols
 from edgekit.firmware.protocols import mlperf_tiny
 from edgekit.live import FEW_FRAMES, OWN_CAMERA
@@ -97,14 +98,21 @@ class Labels(click.ParamType[Any]):
 
     def _lines(self, path: str, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
         try:
+            content = (read_named if _is_typed(param, ctx) else read_regular)(Path(path), _MOST_LABEL_BYTES)
             # Windows' editors begin UTF-8 files with a mark, which is no part of the first label.
-            return untrusted.read(Path(path), _MOST_LABEL_BYTES).decode("utf-8-sig").splitlines()
+            return content.decode("utf-8-sig").splitlines()
         except FileNotFoundError:
             self.fail(f"there is no file '{path}', and it is not a list such as cat,dog", param, ctx)
         except OSError as error:
             self.fail(f"cannot read labels from '{path}': {error.strerror or error}", param, ctx)
         except UnicodeDecodeError as error:
             self.fail(f"the labels in '{path}' are not UTF-8 text: {error}", param, ctx)
+
+
+def _is_typed(param: click.Parameter | None, ctx: click.Context | None) -> bool:
+    """Return whether a value comes from the command line, not from an edgekit.toml that others may write."""
+    source = ctx.get_parameter_source(param.name) if ctx and param and param.name else None
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _exists(text: str) -> bool:

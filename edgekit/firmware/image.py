@@ -10,7 +10,7 @@ from typing import Any
 
 from edgekit import untrusted
 from edgekit.errors import ToolError
-from edgekit.files import write_whole
+from edgekit.files import read_regular, write_whole
 from edgekit.firmware.layout import Section
 from edgekit.firmware.manifest import Manifest, is_safe
 from edgekit.toml_table import NAME as BOARD_ID
@@ -83,7 +83,7 @@ class Part:
     def of(cls, name: str, offset: int, path: Path) -> "Part":
         """Describe a file. Raises ToolError where it cannot be read."""
         try:
-            content = untrusted.read(path, _MOST_IMAGE_BYTES)
+            content = read_regular(path, _MOST_IMAGE_BYTES)
         except OSError as error:
             raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
         return cls(name, offset, path, len(content), hashlib.sha256(content).hexdigest())
@@ -161,7 +161,7 @@ class FirmwareImage:
         """
         path = folder / RECORD
         try:
-            fields = untrusted.parse_json(untrusted.read(path, _MOST_BYTES))
+            fields = untrusted.parse_json(read_regular(path, _MOST_BYTES))
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -171,7 +171,7 @@ class FirmwareImage:
         image = _checked(folder, path, fields)
         for file, digest in ((image.path, image.sha256), *((part.path, part.sha256) for part in image.parts)):
             try:
-                content = untrusted.read(file, _MOST_IMAGE_BYTES)
+                content = read_regular(file, _MOST_IMAGE_BYTES)
             except OSError as error:
                 raise ToolError(f"cannot read the image '{file}': {error.strerror}", _HINT) from error
             if hashlib.sha256(content).hexdigest() != digest:

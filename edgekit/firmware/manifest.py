@@ -10,6 +10,7 @@ from typing import Any
 
 from edgekit import untrusted
 from edgekit.errors import ToolError
+from edgekit.files import read_regular
 from edgekit.toml_table import NAME as BOARD_ID
 
 NAME = "edgekit.json"
@@ -79,7 +80,7 @@ def read(folder: Path) -> Manifest | None:
     """
     path = folder / NAME
     try:
-        return _checked(path, untrusted.parse_json(untrusted.read(path, _MOST_BYTES)))
+        return _checked(path, untrusted.parse_json(read_regular(path, _MOST_BYTES)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

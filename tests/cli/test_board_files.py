@@ -134,8 +134,10 @@ def test_pipes_and_devices_in_the_place_of_files(cli: Callable, model: Path) -> 
     for name in ("pipe.toml", "endless.toml"):
         done = cli("generate", model, "--board", name)
         assert (done.code, "not a regular file" in done.err) == (3, True)
-        done = cli("generate", model, "--labels", name)
+        Path("edgekit.toml").write_text(f'schema = 1\n[model]\nlabels = "{name}"\n')
+        done = cli("generate", model)
         assert (done.code, "not a regular file" in done.err) == (2, True)
+        Path("edgekit.toml").unlink()
         done = cli("bench", model, "--compare", name)
         assert (done.code, "not a regular file" in done.err) == (3, True)
         Path("edgekit.toml").symlink_to(name)
