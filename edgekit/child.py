@@ -88,7 +88,7 @@ class Child:
         assert source is not None
         assert target is not None
         self._heard = os.fstat(self._said.fileno()).st_size
-        self._watch.left_s = timeout_s
+        self._watch.limit = (timeout_s,)
         try:
             _send(target, {**head, "timeout_s": timeout_s}, body)
             return _receive(source)
@@ -102,7 +102,7 @@ class Child:
             self.close()
             raise
         finally:
-            self._watch.left_s = math.inf
+            self._watch.limit = None
 
     def words(self) -> str:
         """Return the last of what the module and the C++ below it have printed since they were asked."""
@@ -130,17 +130,20 @@ class _Watch:
     """
 
     def __init__(self, running: "subprocess.Popen[bytes]") -> None:
-        self.left_s = math.inf
-        """For the answer that is waited for."""
+        self.limit: tuple[float] | None = None
+        """In seconds, another object for each answer that is waited for; only the asker sets it."""
         self.late = False
         self.over = threading.Event()
         self._running = running
         threading.Thread(target=self._look, name="deadline of a process", daemon=True).start()
 
     def _look(self) -> None:
+        seen, waited_s = self.limit, 0.0
         while not self.over.wait(_LOOK_S):
-            self.left_s -= _LOOK_S
-            if self.left_s < 0:
+            limit = self.limit
+            waited_s = waited_s + _LOOK_S if limit is seen else 0.0
+            seen = limit
+            if limit is not None and waited_s > limit[0]:
                 self.late = True
                 self._running.kill()
                 return

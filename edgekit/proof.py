@@ -101,6 +101,7 @@ def prove(
         OracleError: names the first frame that the oracle has no answer for, and its operator.
     """
     expected_digest = hashlib.sha256()
+    first: list[NDArray[np.int8]] = []
     with closing(oracle_of(device.hello.runtime, model)) as oracle:
         rights = rows(oracle, frames, model.contract)
 
@@ -111,10 +112,12 @@ def prove(
             if not np.array_equal(expected, scores):
                 raise _difference(model, oracle, device, frames, number, expected, scores, traced)
             expected_digest.update(expected.tobytes())
+            if len(first) < _HELD_AGAINST_ITSELF:
+                first.append(expected)
             progress((number + 1) / len(frames))
 
         (runner or device).scores(frames, each=compare)
-        notes = _other_mode(oracle, to_tensors(frames[:_HELD_AGAINST_ITSELF], model.contract))
+        notes = _other_mode(oracle, frames, first, model.contract)
     hello = device.hello
     return Certificate(
         board=hello.board,
@@ -134,19 +137,22 @@ def prove(
     )
 
 
-def _other_mode(oracle: Oracle | TfliteMicro, tensors: NDArray[np.int8]) -> tuple[str, ...]:
-    """Return a note if LiteRT's reference kernels contradict themselves where they reuse memory."""
-    if isinstance(oracle, TfliteMicro):
+def _other_mode(
+    oracle: Oracle | TfliteMicro, frames: Frames, rows: list[NDArray[np.int8]], contract: Contract
+) -> tuple[str, ...]:
+    """Return a note if LiteRT's kernels, where they reuse memory, contradict the rows of the first frames."""
+    if isinstance(oracle, TfliteMicro) or not rows:
         return ()
     mode = "LiteRT's BUILTIN_REF contradicts itself: without experimental_preserve_all_tensors"
     try:
-        found = int((oracle.run(tensors) != oracle.run(tensors, reuse=True)).any(axis=1).sum())
+        others = oracle.run(to_tensors(frames[: len(rows)], contract), reuse=True)
     except EdgekitError as error:
         return (f"{mode} it fails where it has an answer with it: {error.message}",)
+    found = int((others != np.stack(rows)).any(axis=1).sum())
     if not found:
         return ()
     return (
-        f"{mode} it gives other scores for {found} of {len(tensors)} frames, as it reuses memory that is "
+        f"{mode} it gives other scores for {found} of {len(rows)} frames, as it reuses memory that is "
         "read again; edgekit compares with the mode that keeps all tensors",
     )
 
@@ -173,9 +179,7 @@ def _difference(
             "kernels; `edgekit flash --runtime compiled` is bit-exact where edgekit has kernels"
         )
         return ProofError(message, hint, details)
-    message = "; ".join(
-        (message, *_other_mode(oracle, to_tensors(frames[number : number + 1], model.contract)))
-    )
+    message = "; ".join((message, *_other_mode(oracle, frames[number:], [expected], model.contract)))
     checksums = traced(frames[number])
     if checksums is None:
         hint = (

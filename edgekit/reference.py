@@ -1,5 +1,6 @@
 """The reference kernels as a place where frames run: LiteRT's, or tflite-micro's for the runtime `tflm`."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,8 +14,8 @@ from edgekit.errors import OracleError
 from edgekit.oracle import Oracle
 from edgekit.tflite_micro import TfliteMicro
 
-_AT_ONCE = 16
-"""Frames in one question: a message for each would take longer than a small network."""
+_AT_ONCE, _QUICK_S = 16, 0.1
+"""Frames in one question, if it is quick: a message for each would take longer than a small network."""
 
 
 def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
@@ -50,13 +51,15 @@ def rows(
     oracle: Oracle | TfliteMicro, frames: Frames, contract: Contract
 ) -> Iterator[NDArray[np.int8] | OracleError]:
     """Yield each frame's scores [classes], or why it has none."""
-    start = 0
+    start, count = 0, 1
     while start < len(frames):
-        part = to_tensors(frames[start : start + _AT_ONCE], contract)
+        part, began = to_tensors(frames[start : start + count], contract), time.monotonic()
         try:
             found, error = oracle.run(part), None
         except OracleError as caught:
             found, error = oracle.run(part[: caught.frame]), caught
+        # Slow ones come one by one: between them a device is listened to.
+        count = min(2 * count, _AT_ONCE) if time.monotonic() - began < _QUICK_S else 1
         yield from found
         if error is not None:
             yield error.moved(start)

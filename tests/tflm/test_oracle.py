@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import oracle_models
 import pytest
 import small_models
 import tflm_models
 from numpy.typing import NDArray
 
 from edgekit import board, pipeline, proof, tflite_micro
-from edgekit.errors import ModelError, ProofError, UsageError
+from edgekit.errors import ModelError, OracleError, ProofError, UsageError
 from edgekit.firmware import build
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle
@@ -75,6 +76,27 @@ def test_a_model_that_cannot_run_is_an_error_and_no_crash() -> None:
     data = tflm_models.one("FLOOR")
     with pytest.raises(ModelError, match="tflite-micro cannot run"):
         TfliteMicro(data, tflite.parse(data))
+
+
+def test_a_crash_names_operator_and_frame_and_the_interpreter_goes_on() -> None:
+    data = oracle_models.flat()
+    oracle = TfliteMicro(data, tflite.parse(data))  # its arena is measured on zeros, of which it crashes
+    inputs = frames(data, 3)
+    rows = oracle.run(inputs)
+    crashing = inputs.copy()
+    crashing[1] = 0
+    with pytest.raises(
+        OracleError, match=r"tflite-micro crashes \(SIGABRT\) on frame 1, .*operator 1 SOFTMAX"
+    ):
+        oracle.run(crashing)
+    assert np.array_equal(oracle.run(inputs), rows)
+
+
+def test_what_the_interpreter_refuses_is_named() -> None:
+    data = oracle_models.root()
+    oracle = TfliteMicro(data, tflite.parse(data))
+    with pytest.raises(OracleError, match=r"on frame 1, at operator 0 RSQRT 'root' 1x4x4x3: Rsqrt is only"):
+        oracle.run(np.stack([np.full((4, 4, 3), value, np.int8) for value in (5, -5)]))
 
 
 def prove(data: bytes, inputs: NDArray[np.int8], folder: Path) -> proof.Certificate:
