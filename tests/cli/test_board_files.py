@@ -91,7 +91,8 @@ def test_trust_is_said_with_each_command(cli: Callable, model: Path) -> None:
     assert done.out.splitlines()[-1] == "next: edgekit build build/mine --board mine.toml --trust-board"
     assert cli("build", "build/mine", "--board", "mine.toml").code == 3
     done = cli("build", "build/mine", "--board", "mine.toml", "--trust-board")
-    assert done.out.splitlines()[-1] == "next: edgekit flash --board mine.toml --trust-board"
+    said = "next: edgekit flash --board mine.toml --trust-board --no-build build/mine"
+    assert done.out.splitlines()[-1] == said
     assert Path("build/mine/out.map").is_file()
     done = cli("boards", "show", "mine.toml", "--trust-board")
     assert "-Wl,-Map=out.map" in done.out

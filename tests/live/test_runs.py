@@ -11,6 +11,7 @@ from small_models import classifier
 from edgekit import board, connection, models, pipeline, quality
 from edgekit.device.client import Device
 from edgekit.errors import UsageError
+from edgekit.firmware.options import Firmware
 from edgekit.live import FEW_FRAMES
 from edgekit.live.events import Prediction
 from edgekit.live.run import run, watch
@@ -33,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> models.Model:
 @pytest.fixture
 def device(model: models.Model) -> Iterator[Device]:
     host = board.load("host")
-    image = pipeline.build_image(model, host, camera=True)
+    image = pipeline.build_image(model, host, Firmware(camera=True))
     with connection.open_device(host, model=model, image=image, timeout_s=60) as device:
         yield device
 
