@@ -262,7 +262,7 @@ def test_firmware_that_hangs_is_given_up(model: Model, frames: NDArray[np.uint8]
     target = board.load("mps2_an500")
     with (
         pytest.raises(DeviceError, match="silent"),
-        connection.open_device(target, model=model, image=made, timeout_s=1.0) as device,
+        connection.open_device(target, model=model, image=made, timeout_s=5.0) as device,
     ):
         list(device.stream(iter(frames)))
     source = tmp_path / "batch.c"

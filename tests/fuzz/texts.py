@@ -239,7 +239,7 @@ def scores(data: bytes) -> None:
     part = cast(Any, SimpleNamespace(frames=np.zeros((2, 4), np.uint8), scores=path))
     image = cast(Any, SimpleNamespace(contract_digest="01" * 32, model_digest="02" * 32))
     record = np.dtype([("preprocess", "<u8"), ("invoke", "<u8"), ("scores", "i1", (3,))])
-    batch._joined([batch._read(part, image, record)])
+    batch._joined([batch._read(part, image, record)], "instructions")
 
 
 def _scores_seeds() -> list[bytes]:
