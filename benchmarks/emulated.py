@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import public_data
 
-from edgekit import board, pipeline, proof
+from edgekit import board, models, proof
 from edgekit.bench.measure import measure
 from edgekit.bench.result import Bench
 
@@ -105,7 +105,7 @@ def boards() -> list[board.Board]:
 
 def count(folder: Path, name: str) -> list[Bench]:
     """Return the figures of a model on every board."""
-    model = pipeline.load_model(public_data.anchor(folder, name))
+    model = models.load_model(public_data.anchor(folder, name))
     if name.startswith("ic01"):
         frames, _ = public_data.cifar10(folder, "test", FRAMES)
     else:

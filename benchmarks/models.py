@@ -20,7 +20,7 @@ import models_page
 import tflm_arena
 from families import catalogue, line
 
-from edgekit import board, inspection, ops, pipeline
+from edgekit import board, inspection, models, ops
 from edgekit.codegen import budget, generator, planner
 from edgekit.codegen.views import without_copies
 from edgekit.errors import EdgekitError
@@ -61,9 +61,9 @@ def measure(path: Path, family: catalogue.Family, count: int) -> dict[str, Any]:
     begin = time.process_time()
     planner.plan(graph, without_copies(graph, steps))
     seconds = time.process_time() - begin
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     generated = generator.generate(graph, model.contract)
-    figures = inspection.inspect(graph, steps, planner.plan(graph, steps))
+    figures = inspection.of_steps(graph, steps, planner.plan(graph, steps))
     flash = budget.estimate(generated, board.load("host")).flash
     tflm, reason = tflm_arena.measure(path)
     rows = line.run(path, line.frames(family, count))

@@ -23,12 +23,12 @@ QUANTIZE = """
 import sys
 from pathlib import Path
 from edgekit import data
-from edgekit.contract import Color
+from edgekit.contract import Color, preprocessing
 from edgekit.convert import load, quantize, recipe
 
 folder = Path(sys.argv[1])
 model = load.load_model(folder / "resnet8.onnx")
-wanted = recipe.Recipe(recipe.preprocessing(Color.RGB, mean=[0.5], std=[0.25]))
+wanted = recipe.Recipe(preprocessing(Color.RGB, mean=[0.5], std=[0.25]))
 frames = data.frames(data.load(folder / "images.npz"), wanted.preprocess, model.size)
 made = quantize.quantize(model, frames.pixels, wanted)
 (folder / "resnet8.tflite").write_bytes(made.data)

@@ -17,9 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import public_data
 
-from edgekit import board, data, pipeline
-from edgekit.emulator import batch
-from edgekit.firmware.image import FirmwareImage
+from edgekit import board, data, models, quality
+from edgekit.live.runner import runner
 from edgekit.oracle import Oracle, oracle_version
 from edgekit.percentiles import percentiles
 
@@ -27,18 +26,6 @@ from edgekit.percentiles import percentiles
 def reference(task: tuple[bytes, np.ndarray]) -> np.ndarray:
     model, tensors = task
     return Oracle(model).run(tensors)
-
-
-def run(
-    model: pipeline.Model, target: board.Board, image: FirmwareImage, frames: np.ndarray
-) -> tuple[np.ndarray, list[float]]:
-    """Return scores [N, classes] and invoke ticks: over the serial line, or past it on emulated boards."""
-    if batch.can_run(target):
-        found = batch.run(image, target, frames, model.contract.classes)
-        return found.scores, [float(ticks) for ticks in found.invoke_ticks]
-    with pipeline.open_device(target, model=model, image=image) as device:
-        answers = list(device.stream(iter(frames)))
-    return np.stack([answer.scores for answer in answers]), [float(a.invoke_ticks) for a in answers]
 
 
 def main() -> int:
@@ -51,25 +38,26 @@ def main() -> int:
     if folder is None:
         print("set EDGEKIT_DATA to a folder with the public models and CIFAR-10", file=sys.stderr)
         return 2
-    model = pipeline.load_model(public_data.anchor(folder, "ic01_resnet8_int8"))
+    model = models.load_model(public_data.anchor(folder, "ic01_resnet8_int8"))
     frames, labels = public_data.cifar10(folder, "test", options.count)
     target = board.load(options.board)
-    image = pipeline.build_image(model, target)
-    ours, invoke = run(model, target, image, frames)
+    way = runner(target, model, timeout_s=60)
+    answers = way.scores(frames)
+    assert way.image is not None
     tensors = data.quantise(model.contract, frames)
     with multiprocessing.Pool() as pool:
         parts = [(model.data, part) for part in np.array_split(tensors, 64) if len(part)]
         theirs = np.concatenate(pool.map(reference, parts))
-    times = percentiles(invoke)
+    times = percentiles(answers.invoke_ticks)
     assert times is not None
     result = {
         "board": target.id,
         "frames": len(frames),
-        "rows_equal": int((ours == theirs).all(axis=1).sum()),
+        "rows_equal": int((answers.scores == theirs).all(axis=1).sum()),
         "oracle": oracle_version(),
-        "top1_edgekit": float((ours.argmax(1) == labels).mean()),
-        "top1_litert": float((theirs.argmax(1) == labels).mean()),
-        "compiler": image.compiler,
+        "top1_edgekit": quality.top_k(answers.scores, labels),
+        "top1_litert": quality.top_k(theirs, labels),
+        "compiler": way.image.compiler,
     }
     good = result["rows_equal"] == result["frames"]
     if options.json:

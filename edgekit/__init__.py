@@ -16,20 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.board import load as load_board
+    from edgekit.connection import open_device
     from edgekit.contract import Contract
     from edgekit.device.client import Device
     from edgekit.device.prediction import Prediction
     from edgekit.errors import EdgekitError
-    from edgekit.pipeline import (
-        ContractFlags,
-        Model,
-        build_image,
-        generate_project,
-        inspect,
-        load_frames,
-        load_model,
-        open_device,
-    )
+    from edgekit.firmware.options import Firmware
+    from edgekit.inspection import inspect
+    from edgekit.live.source import load_frames
+    from edgekit.models import ContractFlags, Model, load_model
+    from edgekit.pipeline import build_image, generate_project
     from edgekit.proof import Certificate, prove
     from edgekit.quantization import QuantizeReport, quantize
 
@@ -42,6 +38,7 @@ __all__ = [
     "ContractFlags",
     "Device",
     "EdgekitError",
+    "Firmware",
     "Model",
     "Prediction",
     "QuantizeReport",
@@ -62,19 +59,20 @@ _HOMES = {
     "Board": ("board", "Board"),
     "Certificate": ("proof", "Certificate"),
     "Contract": ("contract", "Contract"),
-    "ContractFlags": ("pipeline", "ContractFlags"),
+    "ContractFlags": ("models", "ContractFlags"),
     "Device": ("device.client", "Device"),
     "EdgekitError": ("errors", "EdgekitError"),
-    "Model": ("pipeline", "Model"),
+    "Firmware": ("firmware.options", "Firmware"),
+    "Model": ("models", "Model"),
     "Prediction": ("device.prediction", "Prediction"),
     "QuantizeReport": ("quantization", "QuantizeReport"),
     "build_image": ("pipeline", "build_image"),
     "generate_project": ("pipeline", "generate_project"),
-    "inspect": ("pipeline", "inspect"),
+    "inspect": ("inspection", "inspect"),
     "load_board": ("board", "load"),
-    "load_frames": ("pipeline", "load_frames"),
-    "load_model": ("pipeline", "load_model"),
-    "open_device": ("pipeline", "open_device"),
+    "load_frames": ("live.source", "load_frames"),
+    "load_model": ("models", "load_model"),
+    "open_device": ("connection", "open_device"),
     "prove": ("proof", "prove"),
     "quantize": ("quantization", "quantize"),
 }

@@ -124,19 +124,31 @@ def pixel_table(preprocess: Preprocess, scale: float, zero_point: int) -> bytes:
     return bytes(values)
 
 
-def unit_values(name: str, values: Sequence[float]) -> tuple[float, ...]:
-    """Return mean or std as given, if they are in units of 0..1.
+def preprocessing(
+    color: Color,
+    *,
+    resize: Resize = Resize.SQUASH,
+    mean: Sequence[float] = (0.0,),
+    std: Sequence[float] = (1.0,),
+) -> Preprocess:
+    """Return a preprocessing; one value of mean or std stands for all channels.
 
     Raises:
-        UsageError: a value is above 1, so they are in units of 0..255; the hint shows the converted ones.
+        UsageError: mean or std above 1: they are in units of 0..1.
     """
+    return Preprocess(
+        color, resize, _per_channel("mean", tuple(mean), color), _per_channel("std", tuple(std), color)
+    )
+
+
+def _per_channel(name: str, values: tuple[float, ...], color: Color) -> tuple[float, ...]:
     if any(value > 1 for value in values):
         converted = ",".join(f"{value / 255:.4g}" for value in values)
         raise UsageError(
             f"{name} {','.join(f'{value:g}' for value in values)} is not in units of 0..1",
             f"if these are units of 0..255, give --{name} {converted}",
         )
-    return tuple(values)
+    return values * color.channels if len(values) == 1 else values
 
 
 IDENTITY_TABLE = bytes((pixel - 128) & 0xFF for pixel in range(256))

@@ -7,11 +7,16 @@ import secrets
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.errors import OutputError
+
+_LOCK_S = 600.0
+_PATIENCE_S = 1.0
+_POLL_S = 0.02
 
 TEMPORARY = ".edgekit-"
 """How the name of a file begins that is being written and will get its own name when it is whole."""
@@ -28,7 +33,7 @@ def open_regular(path: Path) -> BinaryIO:
     except ValueError as error:  # a NUL in the name
         raise OSError(errno.EINVAL, str(error), str(path)) from error
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a regular file", str(path))
     # Should it become a pipe meanwhile, it is opened without waiting, and is empty.
     return open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
 
@@ -42,7 +47,22 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
         return file.read()
 
 
-def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
+def read_named(path: Path, most: int) -> bytes:
+    """Return what a file that a user has typed holds. It may be a pipe: its writer is waited for.
+
+    Raises:
+        OSError: it cannot be read, or holds more than `most` bytes.
+    """
+    if not _is_special(path):
+        return read_regular(path, most)
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", str(path))
+    return content
+
+
+def write_whole(path: Path, content: bytes, *, durable: bool = True, private: bool = False) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
 
     The new file has the old one's permissions and group, else those of any new file, and is never open to
@@ -55,6 +75,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
             before this returns. It costs a disk up to some 10 ms a file, which is little for what a user
             waits for (a model, scores, a certificate) and much for a project's 40 files. What edgekit can
             make again at any time, and compares with what it should be before it uses it, does without.
+        private: a new file is its owner's alone.
 
     Raises:
         OutputError: the folder cannot be made or the file cannot be written.
@@ -69,7 +90,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
         old = path.stat() if path.exists() else None
         name = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        handle = os.open(name, flags, 0o666 if old is None else 0o600)
+        handle = os.open(name, flags, 0o666 if old is None and not private else 0o600)
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
@@ -151,7 +172,7 @@ def locked(folder: Path) -> Iterator[None]:
     cannot be locked (Windows) this does nothing.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: the folder cannot be made, or another process keeps it locked for 10 minutes.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -160,17 +181,43 @@ def locked(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    import fcntl
-
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, folder)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    """Lock an open folder as soon as nobody else does; say so where that takes long. Raises OutputError."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    start, is_said = time.monotonic(), False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            waited = time.monotonic() - start
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+        if waited > _LOCK_S:
+            raise OutputError(
+                f"another process has kept '{folder}' locked for {_LOCK_S:g} s",
+                f"end it, or use another folder; `fuser -v '{folder}'` names it",
+            )
+        if waited > _PATIENCE_S and not is_said:
+            import logging
+
+            is_said = True
+            logging.getLogger("edgekit.files").warning("waiting for another process that uses '%s'", folder)
+        time.sleep(_POLL_S)
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

@@ -6,11 +6,19 @@ the reason.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from edgekit import contract
+from edgekit.board import Board, Runtime
+from edgekit.codegen import budget, runtimes
 from edgekit.codegen.budget import Budget
+from edgekit.codegen.generator import generate
 from edgekit.codegen.planner import MemoryPlan
+from edgekit.errors import DoesNotFitError, ModelError
+from edgekit.graph import tflite
+from edgekit.graph.edges import int8_core
 from edgekit.graph.ir import Graph
 from edgekit.ops.step import Step
 
@@ -68,24 +76,7 @@ class Memory:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain data for JSON."""
-        return {
-            "arena_bytes": self.arena_bytes,
-            "lower_bound": max(self.needs, default=0),
-            "bottleneck": self.bottleneck,
-            "largest_live_bytes": self.largest_live_bytes,
-            "needs": list(self.needs),
-            "places": [
-                {
-                    "name": place.name,
-                    "offset": place.offset,
-                    "bytes": place.bytes,
-                    "first": place.first,
-                    "last": place.last,
-                    "scratch": place.scratch,
-                }
-                for place in self.places
-            ],
-        }
+        return asdict(self) | {"lower_bound": max(self.needs, default=0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +120,43 @@ class Inspection:
             else {
                 "step": self.peak_step,
                 "bytes": sum(live.bytes for live in self.peak),
-                "tensors": [{"name": live.name, "bytes": live.bytes} for live in self.peak],
+                "tensors": [asdict(live) for live in self.peak],
             },
             "memory": self.memory.to_dict() if self.memory else None,
-            "boards": [budget.to_dict() for budget in self.budgets],
+            "boards": [need.to_dict() for need in self.budgets],
             "tflm": {board_id: dict(report) for board_id, report in self.tflm.items()},
             "problem": self.problem or None,
         }
 
 
-def inspect(
+def inspect(path: Path, boards: Sequence[Board]) -> Inspection:
+    """Return a model's figures, and its needs against each board; a model that cannot run is shown too.
+
+    Raises:
+        ModelError: the file is no .tflite that can be read.
+    """
+    content = tflite.read_bytes(path)
+    graph = int8_core(tflite.parse_file(content, path))
+    budgets, reports = [], {}
+    for board in (one for one in boards if one.build.runtime is Runtime.TFLM):
+        try:
+            made = runtimes.generate(content, graph, contract.of(graph), board)
+        except (ModelError, DoesNotFitError) as error:
+            reports[board.id] = {"problem": error.message}
+        else:
+            reports[board.id] = dict(made.report)
+            budgets.append(budget.estimate(made, board))
+    try:
+        generated = generate(graph, contract.of(graph))
+    except ModelError as error:
+        return of_operators(graph, error.message, budgets, reports)
+    assert generated.plan is not None
+    compiled = (one for one in boards if one.build.runtime is Runtime.COMPILED)
+    budgets += [budget.estimate(generated, board) for board in compiled]
+    return of_steps(graph, generated.steps, generated.plan, budgets, reports)
+
+
+def of_steps(
     graph: Graph,
     steps: Sequence[Step],
     plan: MemoryPlan,
@@ -168,16 +186,12 @@ def inspect(
         )
         for number, step in enumerate(steps)
     )
-    return _inspection(
-        graph,
-        layers,
+    return replace(
+        _without_plan(graph, layers, budgets, tflm),
         arena_bytes=plan.arena_bytes,
         peak_step=plan.peak_step,
         peak=tuple(LiveTensor(s.name, s.size) for s in plan.alive(plan.peak_step)),
         memory=_memory(plan),
-        budgets=tuple(budgets),
-        tflm=tflm or {},
-        problem="",
     )
 
 
@@ -193,7 +207,7 @@ def _memory(plan: MemoryPlan) -> Memory:
     )
 
 
-def inspect_unsupported(
+def of_operators(
     graph: Graph,
     problem: str,
     budgets: Sequence[Budget] = (),
@@ -224,30 +238,14 @@ def inspect_unsupported(
                 scratch_bytes=0,
             )
         )
-    return _inspection(
-        graph,
-        tuple(layers),
-        arena_bytes=None,
-        peak_step=None,
-        peak=(),
-        memory=None,
-        budgets=tuple(budgets),
-        tflm=tflm or {},
-        problem=problem,
-    )
+    return replace(_without_plan(graph, layers, budgets, tflm), problem=problem)
 
 
-def _inspection(
+def _without_plan(
     graph: Graph,
-    layers: tuple[Layer, ...],
-    *,
-    arena_bytes: int | None,
-    peak_step: int | None,
-    peak: tuple[LiveTensor, ...],
-    memory: Memory | None,
-    budgets: tuple[Budget, ...],
-    tflm: Mapping[str, Mapping[str, Any]],
-    problem: str,
+    layers: Sequence[Layer],
+    budgets: Sequence[Budget],
+    tflm: Mapping[str, Mapping[str, Any]] | None,
 ) -> Inspection:
     sources = [graph.tensor(index) for index in graph.inputs]
     targets = [graph.tensor(index) for index in graph.outputs]
@@ -257,29 +255,20 @@ def _inspection(
         output_shape=targets[0].shape if targets else (),
         input_dtype=sources[0].dtype.value if sources else "",
         output_dtype=targets[0].dtype.value if targets else "",
-        layers=layers,
+        layers=tuple(layers),
         ops=dict(sorted(Counter(op.kind for op in graph.ops).items())),
         macs=sum(layer.macs for layer in layers),
         weight_bytes=sum(layer.weight_bytes for layer in layers),
-        arena_bytes=arena_bytes,
-        peak_step=peak_step,
-        peak=peak,
-        memory=memory,
-        budgets=budgets,
-        tflm=tflm,
-        problem=problem,
+        arena_bytes=None,
+        peak_step=None,
+        peak=(),
+        memory=None,
+        budgets=tuple(budgets),
+        tflm=tflm or {},
+        problem="",
     )
 
 
 def _layer_dict(layer: Layer) -> dict[str, Any]:
-    return {
-        "index": layer.index,
-        "kind": layer.kind,
-        "name": layer.name,
-        "inputs": [list(shape) for shape in layer.input_shapes],
-        "output": list(layer.output_shape),
-        "macs": layer.macs,
-        "weight_bytes": layer.weight_bytes,
-        "live_bytes": layer.live_bytes,
-        "scratch_bytes": layer.scratch_bytes,
-    }
+    fields = asdict(layer)
+    return fields | {"inputs": list(fields.pop("input_shapes")), "output": list(fields.pop("output_shape"))}

@@ -87,12 +87,18 @@ def _metadata() -> "Distribution | None":
 
 
 def _origin() -> dict[str, Any]:
-    """Return PEP 610's record of where this copy was installed from; empty if from a package index."""
+    """Return PEP 610's record of where this copy was installed from; empty if from an index, or damaged."""
     import json
 
     found = _metadata()
-    text = found.read_text("direct_url.json") if found else None
-    return dict(json.loads(text)) if text else {}
+    try:
+        origin = json.loads((found and found.read_text("direct_url.json")) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    is_good = isinstance(origin, dict) and isinstance(origin.get("url"), str)
+    vcs = origin.get("vcs_info", {"vcs": "", "commit_id": ""}) if is_good else None
+    is_good = isinstance(vcs, dict) and all(isinstance(vcs.get(key), str) for key in ("vcs", "commit_id"))
+    return origin if is_good else {}
 
 
 def _is_gone(origin: dict[str, Any]) -> bool:

@@ -2,9 +2,12 @@
 
 import codecs
 import contextlib
+import io
+import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from edgekit.errors import ToolError
 
@@ -21,12 +25,15 @@ _LONGEST_LINE = 1 << 16
 _LONGEST_S = 3600.0
 _GRACE_S = 3.0
 _MOST_PIECES = 16
+_PIECE = 1 << 16
+_MOST_OUTPUT = 16 << 20
 _NEW_GROUP = 0x200
 """Windows' CREATE_NEW_PROCESS_GROUP."""
+_RUNNING: "set[subprocess.Popen[bytes]]" = set()
 
 
 class StuckToolError(ToolError):
-    """A tool that should say how far it is came no further for too long, and was stopped."""
+    """A tool that did not end, or came no further, for too long, and was stopped."""
 
 
 def find(name: str) -> str | None:
@@ -43,38 +50,77 @@ def run(
     hint: str = "",
     last_lines: int = _LAST_LINES,
 ) -> str:
-    """Run `command` and return what it wrote to stdout and stderr, in order.
+    """Run `command` and return what it wrote to stdout and stderr, in order: the last 16 MiB of it.
+
+    The terminal's Ctrl-C does not reach the program: it reaches the caller, and ends the program and all
+    that it has started, as a timeout does. Other threads' programs end by `interrupt`.
 
     Raises:
-        ToolError: the program is missing, fails (its `last_lines` are in the message) or takes too long.
+        StuckToolError: it takes too long, and was stopped.
+        ToolError: the program is missing or fails (its `last_lines` are in the message).
     """
     name = Path(command[0]).name
+    running = _start(command, cwd, env, hint)
+    pieces: deque[bytes] = deque(maxlen=_MOST_OUTPUT // _PIECE)
+    reader = threading.Thread(target=_keep, args=(running, pieces), name="output of a tool", daemon=True)
+    end = time.monotonic() + timeout_s
+    _RUNNING.add(running)
     try:
-        done = subprocess.run(
+        reader.start()
+        reader.join(timeout_s)
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired(name, timeout_s)
+        code = running.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        _stop(running)
+        raise StuckToolError(f"'{name}' did not end within {timeout_s:g} s", hint) from error
+    except BaseException:
+        _stop(running, signal.SIGINT)
+        raise
+    finally:
+        _RUNNING.discard(running)
+    output = b"".join(pieces).decode("utf-8", "replace")
+    if code != 0:
+        last = "\n".join(output.splitlines()[-last_lines:])
+        raise ToolError(f"'{name}' failed with exit code {code}:\n{last}", hint, {"exit_code": code})
+    return output
+
+
+def interrupt() -> None:
+    """End what other threads run: a Ctrl-C reaches the main thread alone, and no program of `run`."""
+    for running in list(_RUNNING):
+        _send(running, signal.SIGINT)
+
+
+def _start(
+    command: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None, hint: str
+) -> "subprocess.Popen[bytes]":
+    """Start a program in a group of its own, so that whatever it starts can be ended with it."""
+    name = Path(command[0]).name
+    try:
+        return subprocess.Popen(
             list(command),
             cwd=cwd,
             env=None if env is None else dict(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            check=False,
+            bufsize=0,
+            start_new_session=sys.platform != "win32",
+            creationflags=_NEW_GROUP if sys.platform == "win32" else 0,
         )
     except FileNotFoundError as error:
         raise ToolError(f"the program '{name}' was not found", hint) from error
     except OSError as error:
         raise ToolError(f"the program '{name}' cannot be run: {error.strerror}", hint) from error
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"'{name}' did not end within {timeout_s:g} s", hint) from error
-    output = done.stdout.decode("utf-8", "replace")
-    if done.returncode != 0:
-        last = "\n".join(output.splitlines()[-last_lines:])
-        raise ToolError(
-            f"'{name}' failed with exit code {done.returncode}:\n{last}",
-            hint,
-            {"exit_code": done.returncode},
-        )
-    return output
+
+
+def _keep(running: "subprocess.Popen[bytes]", pieces: deque[bytes]) -> None:
+    """Keep the last of a program's output, in pieces of equal size but for the last."""
+    assert running.stdout is not None
+    with io.BufferedReader(cast(io.RawIOBase, running.stdout), _PIECE) as output:
+        while piece := output.read(_PIECE):
+            pieces.append(piece)
 
 
 def stream(
@@ -101,22 +147,7 @@ def stream(
         ToolError: the program is missing or cannot be run.
     """
     name = Path(command[0]).name
-    try:
-        running = subprocess.Popen(
-            list(command),
-            cwd=cwd,
-            env=None if env is None else dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=sys.platform != "win32",
-            creationflags=_NEW_GROUP if sys.platform == "win32" else 0,
-        )
-    except FileNotFoundError as error:
-        raise ToolError(f"the program '{name}' was not found", hint) from error
-    except OSError as error:
-        raise ToolError(f"the program '{name}' cannot be run: {error.strerror}", hint) from error
+    running = _start(command, cwd, env, hint)
     lines = _Lines(running, on_line)
     try:
         lines.hand_on(patience_s)
@@ -176,11 +207,21 @@ class _Lines:
         return has_come_further
 
 
-def _stop(running: "subprocess.Popen[bytes]") -> None:
-    if running.poll() is None:
+def _stop(running: "subprocess.Popen[bytes]", first: int = signal.SIGTERM) -> None:
+    """End a program and what it has started; it has a moment to put things in order."""
+    try:
+        if running.poll() is None:
+            _send(running, first)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(_GRACE_S)
+    finally:
+        _send(running, getattr(signal, "SIGKILL", signal.SIGTERM))
+        running.wait()
+
+
+def _send(running: "subprocess.Popen[bytes]", number: int) -> None:
+    if sys.platform == "win32":
         running.terminate()
-        try:
-            running.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(running.pid, number)

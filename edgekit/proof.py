@@ -1,32 +1,28 @@
 """Compares a device with the oracle, row by row, and names the first step that computes something else."""
 
 import hashlib
-import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, data, ops
+from edgekit import __version__, ops
+from edgekit.answers import Frames, Runner
 from edgekit.board import Runtime
 from edgekit.contract import Contract
 from edgekit.device.client import Device
 from edgekit.errors import EdgekitError, OracleError, ProofError, UsageError
+from edgekit.models import Model
 from edgekit.oracle import Oracle
-from edgekit.pipeline import Model
+from edgekit.reference import rows, to_tensors
 from edgekit.tflite_micro import TfliteMicro
 
 _MAX_BYTES = 1 << 31
-_AT_ONCE, _QUICK_S = 16, 0.1
 _HELD_AGAINST_ITSELF = 4
 """Frames on which the reference also runs in its other mode: what that overwrites does not depend on them."""
-
-Frames: TypeAlias = NDArray[Any]
-"""uint8 pixels or int8 tensors, [N, ...frame shape]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +44,6 @@ class Certificate:
     runtime: str
     notes: tuple[str, ...] = ()
     """What is to be known of the reference on these frames."""
-
-
-def to_tensors(frames: Frames, contract: Contract) -> NDArray[np.int8]:
-    """Return the int8 input tensors of frames [N, ...]: pixels by the contract's table, int8 as it is."""
-    return data.quantise(contract, frames) if frames.dtype == np.uint8 else frames.view(np.int8)
 
 
 def random_frames(contract: Contract, count: int, seed: int) -> Frames:
@@ -91,7 +82,7 @@ def prove(
     frames: Frames,
     *,
     traced: Callable[[NDArray[np.generic]], tuple[int, ...] | None] = lambda _: None,
-    rows: NDArray[np.int8] | None = None,
+    runner: Runner | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Certificate:
     """Run every frame on the device and on the oracle of its runtime and compare the rows.
@@ -102,7 +93,7 @@ def prove(
         frames: uint8 pixels or int8 tensors [N, ...frame shape].
         traced: runs one frame in a debug build and returns the CRC-32 of each step's output, or None
             where there is no debug build; asked only after a difference.
-        rows: the scores [N, classes], if the device's firmware gave them another way than over its line.
+        runner: another way to the device's firmware than over its line.
         progress: told the fraction done.
 
     Raises:
@@ -112,15 +103,20 @@ def prove(
     expected_digest = hashlib.sha256()
     first: list[NDArray[np.int8]] = []
     with closing(oracle_of(device.hello.runtime, model)) as oracle:
-        answers = (answer.scores for answer in device.stream(iter(frames))) if rows is None else iter(rows)
-        rights = _rows(oracle, frames, model.contract)
-        for number, (expected, scores) in enumerate(zip(rights, answers, strict=True)):
+        rights = rows(oracle, frames, model.contract)
+
+        def compare(number: int, scores: NDArray[np.int8]) -> None:
+            expected = next(rights)
+            if isinstance(expected, OracleError):
+                raise expected
             if not np.array_equal(expected, scores):
                 raise _difference(model, oracle, device, frames, number, expected, scores, traced)
             expected_digest.update(expected.tobytes())
             if len(first) < _HELD_AGAINST_ITSELF:
                 first.append(expected)
             progress((number + 1) / len(frames))
+
+        (runner or device).scores(frames, each=compare)
         notes = _other_mode(oracle, frames, first, model.contract)
     hello = device.hello
     return Certificate(
@@ -139,22 +135,6 @@ def prove(
         runtime=hello.runtime,
         notes=notes,
     )
-
-
-def _rows(oracle: Oracle | TfliteMicro, frames: Frames, contract: Contract) -> Iterator[NDArray[np.int8]]:
-    """Yield the right scores of each frame. Raises OracleError when it comes to one that has none."""
-    number, count = 0, 1
-    while number < len(frames):
-        tensors, began = to_tensors(frames[number : number + count], contract), time.monotonic()
-        try:
-            rows = oracle.run(tensors)
-        except OracleError as error:
-            yield from oracle.run(tensors[: error.frame])
-            raise error.moved(number) from error
-        yield from rows
-        number += len(rows)
-        # Slow ones come one by one: between them the device is listened to.
-        count = min(2 * count, _AT_ONCE) if time.monotonic() - began < _QUICK_S else 1
 
 
 def _other_mode(

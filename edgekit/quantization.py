@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edgekit import data
-from edgekit.contract import Color, Preprocess, Resize
+from edgekit.contract import Color, Preprocess, Resize, preprocessing
 from edgekit.convert import load
-from edgekit.convert.evaluate import Evaluation, evaluate
+from edgekit.convert.evaluate import MOST_FAILURES, Evaluation, evaluate
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.quantize import quantize as to_int8
-from edgekit.convert.recipe import Recipe, preprocessing
+from edgekit.convert.recipe import Recipe
 from edgekit.data import Dataset, Split
 from edgekit.errors import AccuracyError, DataError, OracleError, UsageError
 from edgekit.files import check_writable, write_whole
 from edgekit.oracle import Oracle
+from edgekit.reference import Reference
 
 Data: TypeAlias = Path | str | Dataset
 
@@ -116,7 +117,8 @@ def quantize(
 
         try:
             with closing(Oracle(made.data)) as oracle:
-                found = evaluate(source, made.contract, oracle.run, test, progress=count)
+                reference = Reference(oracle, made.contract, MOST_FAILURES)
+                found = evaluate(source, made.contract, reference, test, progress=count)
         except OracleError as error:
             warnings.append(_unmeasured(error, max_drop))
         else:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from edgekit import untrusted
 from edgekit.errors import ProjectError
+from edgekit.files import read_regular
 from edgekit.untrusted import quoted
 
 FILE_NAME = "edgekit.toml"
@@ -54,7 +55,7 @@ def load(folder: Path) -> Settings:
     """
     path = folder / FILE_NAME
     try:
-        root = untrusted.parse_toml(untrusted.read(path, _MOST_BYTES).decode("utf-8"))
+        root = untrusted.parse_toml(read_regular(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return Settings()
     except OSError as error:

@@ -17,6 +17,7 @@ from edgekit.emulator import ending, qemu
 from edgekit.errors import ToolError
 from edgekit.firmware import build, manifest, project
 from edgekit.firmware.image import FirmwareImage
+from edgekit.firmware.options import Firmware
 
 _REPLACED = {"main.c", "batch.c", "app/ek_app.c", "app/ek_classify.c"}
 
@@ -28,7 +29,7 @@ def program(
 
     `folder` keeps the project, and with it the objects that the next program shares.
     """
-    made = project.assemble(model, board, debug=True)
+    made = project.assemble(model, board, Firmware(debug=True))
     whole = {name: content for name, content in made.files.items() if name not in _REPLACED} | files
     fields = json.loads(made.manifest)
     fields["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in whole.items()}

@@ -12,8 +12,9 @@ from edgekit import contract, process, resources, toolchain
 from edgekit.board import Board
 from edgekit.codegen import budget
 from edgekit.codegen.generator import GeneratedModel, generate
-from edgekit.firmware import build, layout, mlperf_tiny, project
+from edgekit.firmware import build, layout, project
 from edgekit.firmware.layout import Section
+from edgekit.firmware.options import PLAIN, Firmware
 from edgekit.graph import tflite
 from edgekit.graph.ir import Graph
 
@@ -51,15 +52,14 @@ def images(side: int = 64, channels: int = 3) -> bytes:
 def write(
     board: Board,
     folder: Path,
+    firmware: Firmware = PLAIN,
     *,
-    camera: bool = False,
     data: bytes | None = None,
-    mlperf: mlperf_tiny.Identity | None = None,
 ) -> project.FirmwareProject:
     """Generate the project of a model (a small one unless `data` is given) into a folder."""
     graph, generated = generated_of(data)
-    found = budget.check(generated, graph, board, camera=camera)
-    made = project.assemble(generated, board, camera=camera, external=found.moved, mlperf=mlperf)
+    found = budget.check(generated, graph, board, camera=firmware.camera)
+    made = project.assemble(generated, board, firmware, external=found.moved)
     project.write(made, folder)
     return made
 

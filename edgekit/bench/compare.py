@@ -7,6 +7,7 @@ from pathlib import Path
 from edgekit import untrusted
 from edgekit.bench.result import Bench
 from edgekit.errors import DataError, RegressionError
+from edgekit.files import read_regular
 
 FIGURES = (
     "instructions_per_invoke",
@@ -46,7 +47,7 @@ def load(path: Path) -> Mapping[str, object]:
     """
     hint = "make it with `edgekit bench ... --json > FILE`"
     try:
-        found = untrusted.parse_json(untrusted.read(path, _MOST_BYTES))
+        found = untrusted.parse_json(read_regular(path, _MOST_BYTES))
     except OSError as error:
         raise DataError(f"cannot read '{path}': {error.strerror}", hint) from error
     except ValueError as error:

@@ -3,25 +3,24 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import __version__, pipeline, scratch
+from edgekit import __version__, pipeline, quality, scratch
+from edgekit.answers import Frames
 from edgekit.bench.result import Bench, Method, SectionSize, StepCount
-from edgekit.board import Board, EmulatorKind, RegionKind
+from edgekit.board import Board, EmulatorKind, RegionKind, Runtime
 from edgekit.codegen.generator import GeneratedModel
 from edgekit.emulator import batch, counter, qemu
 from edgekit.errors import ToolError, UsageError
 from edgekit.files import read_regular
 from edgekit.firmware import layout, symbols
 from edgekit.firmware.image import FirmwareImage
+from edgekit.live.runner import runner
+from edgekit.models import Model
 from edgekit.percentiles import Percentiles, percentiles
-from edgekit.pipeline import Model
-
-Frames: TypeAlias = NDArray[Any]
-"""uint8 pixels or int8 tensors, [N, ...frame shape]."""
 
 _CALLER = "ek_app_classify"
 # What the clock may count that the plugin does not: its own reading, and its interrupts at every overflow.
@@ -76,12 +75,12 @@ def measure(
         FaultError: the firmware crashed.
         DeviceError: the device does not answer, or its clock contradicts the count.
     """
-    generated = pipeline.generate_model(model, board)
-    if not isinstance(generated, GeneratedModel):
+    if board.build.runtime is Runtime.TFLM:
         raise UsageError(
             f"the board '{board.id}' runs models in TensorFlow Lite Micro, whose steps cannot be counted",
             "bench it with a board file whose runtime is compiled; `edgekit classify` shows times",
         )
+    generated = pipeline.generate_model(model, board)
     image = pipeline.build_image(model, board, compiler=compiler)
     kind = board.emulator.kind if board.emulator is not None and port is None else None
     if kind is EmulatorKind.NONE:
@@ -89,7 +88,9 @@ def measure(
     elif kind is EmulatorKind.QEMU:
         found = _in_qemu(generated, image, board, frames, timeout_s, progress)
     else:
-        found = _on_device(model, image, board, frames, port, timeout_s, progress)
+        way = runner(board, model, port=port, image=image, via="serial", timeout_s=timeout_s)
+        answers = way.scores(frames, progress=progress)
+        found = _Run(Method.DEVICE, answers.scores, answers.invoke_ticks)
     return _result(model, generated, image, board, frames, labels, found)
 
 
@@ -121,20 +122,9 @@ def _in_qemu(
     progress: Callable[[float], None],
 ) -> _Run:
     version = qemu.find(board.emulator).version
-
-    def run(arguments: Sequence[str] = ()) -> batch.Batch:
-        classes = generated.contract.classes
-        return batch.run(
-            image,
-            board,
-            frames,
-            classes,
-            jobs=1 if arguments else None,
-            arguments=arguments,
-            timeout_s=timeout_s,
-            progress=progress,
-        )
-
+    run = partial(
+        batch.run, image, board, frames, generated.contract.classes, timeout_s=timeout_s, progress=progress
+    )
     calls = sum(step.kernel is not None for step in generated.steps)
     counts = None
     notes: tuple[str, ...] = ()
@@ -142,7 +132,8 @@ def _in_qemu(
         plugin = counter.build(version)
         with scratch.folder() as folder:
             out = folder / "counts.txt"
-            found = run(counter.arguments(plugin, places(image, generated), out))
+            asked = counter.arguments(plugin, places(image, generated), out)
+            found = run(jobs=1, arguments=asked)
             counts = counter.read(out, len(frames), calls)
     except ToolError as error:
         notes = (f"instructions are by the board's own clock, not exact: {error.message}",)
@@ -150,31 +141,12 @@ def _in_qemu(
     return _Run(
         method=Method.PLUGIN if counts else Method.TIMER,
         scores=found.scores,
-        ticks=tuple(int(ticks) for ticks in found.invoke_ticks),
+        ticks=found.invoke_ticks,
         counts=counts,
         stack_bytes=found.stack_bytes,
         qemu=version,
         notes=notes,
     )
-
-
-def _on_device(
-    model: Model,
-    image: FirmwareImage,
-    board: Board,
-    frames: Frames,
-    port: str | None,
-    timeout_s: float,
-    progress: Callable[[float], None],
-) -> _Run:
-    scores = np.empty((len(frames), model.contract.classes), np.int8)
-    ticks = []
-    with pipeline.open_device(board, port=port, model=model, image=image, timeout_s=timeout_s) as device:
-        for number, answer in enumerate(device.stream(iter(frames))):
-            scores[number] = answer.scores
-            ticks.append(answer.invoke_ticks)
-            progress((number + 1) / len(frames))
-    return _Run(Method.DEVICE, scores, tuple(ticks))
 
 
 def _result(
@@ -222,7 +194,7 @@ def _result(
         flash_bytes=sizes.flash,
         ram_bytes=sizes.ram,
         sections=sizes.sections,
-        accuracy=_accuracy(found.scores, labels),
+        accuracy=None if found.scores is None else quality.top_k(found.scores, labels),
         outputs_sha256="" if found.scores is None else hashlib.sha256(found.scores.tobytes()).hexdigest(),
         compiler=image.compiler,
         cflags=board.build.cflags,
@@ -254,12 +226,6 @@ def _per_op(model: Model, generated: GeneratedModel, row: Sequence[int] | None) 
 
 def _wall(found: _Run) -> Percentiles | None:
     return percentiles(found.ticks) if found.method is Method.DEVICE else None
-
-
-def _accuracy(scores: NDArray[np.int8] | None, labels: Sequence[int] | None) -> float | None:
-    if scores is None or labels is None:
-        return None
-    return float((scores.argmax(1) == np.asarray(labels)).mean())
 
 
 @dataclass(frozen=True, slots=True)

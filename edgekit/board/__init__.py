@@ -49,6 +49,7 @@ __all__ = [
     "choose",
     "list_ids",
     "load",
+    "named",
     "verification",
 ]
 
@@ -125,3 +126,8 @@ def load(id_or_path: str | Path, *, trusted: bool = False) -> Board:
         if variant != text and variant in _variants(stem):
             return file.read(path, variant, trusted=trusted)
     raise ProjectError(f"there is no board {quoted(text)}", nearest(text, _known()))
+
+
+def named(board_id: str) -> str:
+    """Return how a command names the board of an id: by it, or by its file if it is the user's own."""
+    return board_id if board_id in _known() else f"PATH/{board_id}.toml"

@@ -1,11 +1,13 @@
 """A board, as its file describes it (docs/reference/boards.md)."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from edgekit.errors import UsageError
+from edgekit import resources
+from edgekit.errors import ProjectError, UsageError
 from edgekit.toml_table import FactValue, listed
 
 NO_LIMIT = 64 << 20
@@ -184,6 +186,15 @@ class Board:
     camera: Camera | None = None
     verified: str = ""
     """Where and when the board was seen to work; empty: not yet verified on hardware."""
+
+    @property
+    def argument(self) -> str:
+        """What --board takes for it, quoted for a shell: its id, or the file if it is not one of ours."""
+        try:
+            ours = self.path.parent == resources.boards()
+        except ProjectError:  # a hint must not fail in place of what it is about
+            ours = False
+        return self.id if ours else shlex.quote(str(self.path))
 
 
 def verification(board: Board) -> str:

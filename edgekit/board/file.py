@@ -24,6 +24,8 @@ from edgekit.board.description import (
     TickUnit,
 )
 from edgekit.errors import ProjectError
+from edgekit.files import read_regular
+from edgekit.plain_text import is_plain
 from edgekit.toml_table import NAME, Table, listed
 from edgekit.untrusted import quoted
 
@@ -36,12 +38,11 @@ _FLAGS_ALLOWED = "flags without blanks, quotes or $"
 _QEMU = re.compile(r"qemu-system-[a-z0-9_]{1,32}")
 _QEMU_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,=-]{0,199}")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
-# Without control characters, those that turn the direction of writing, line ends and half surrogates.
-_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}")
-_ONE_LINE = "one line of text, of at most 200 characters"
+_LINE = re.compile(".{1,200}")
+_ONE_LINE = "one line of text, of at most 200 characters, none of them invisible"
 _MOST_BYTES = 1 << 20
-_PARTS = re.compile("app|bare_metal|camera|runtime|semihosting|stored_model|.*_(camera|model)")
-"""The folders of firmware_templates/ that are no family's."""
+_APART = {"app", "runtime", "tflm"}
+"""Folders of firmware_templates/ of which projects get some files, by another rule."""
 _MOST_VARIANTS = 64
 _MOST_REGIONS = 64
 _GIB = 1 << 30
@@ -82,8 +83,8 @@ def read(path: Path, variant: str = "", *, trusted: bool) -> Board:
     return Board(
         id=f"{path.stem}_{variant}" if variant else path.stem,
         path=path,
-        name=top.text("name", _LINE, _ONE_LINE),
-        description=top.text("description", _LINE, _ONE_LINE),
+        name=_line(top, "name"),
+        description=_line(top, "description"),
         soc=_soc(top.table("soc")),
         memory=memory,
         build=build,
@@ -92,14 +93,14 @@ def read(path: Path, variant: str = "", *, trusted: bool) -> Board:
         ticks=_ticks(top.table("ticks")),
         emulator=_emulator(top.table("emulator"), trusted) if "emulator" in found else None,
         camera=_camera(top.table("camera")) if "camera" in found else None,
-        verified=top.text("verified", _LINE, _ONE_LINE) if "verified" in found else "",
+        verified=_line(top, "verified") if "verified" in found else "",
     )
 
 
 def _root(path: Path) -> dict[str, object]:
     """Return the root table of a board file, parsed and not judged. Raises ProjectError."""
     try:
-        return untrusted.parse_toml(untrusted.read(path, _MOST_BYTES).decode("utf-8"))
+        return untrusted.parse_toml(read_regular(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError as error:
         raise ProjectError(
             f"there is no board file '{path}'", "`edgekit boards` lists those that come with edgekit"
@@ -135,8 +136,8 @@ def _laid_over(base: dict[str, object], over: dict[str, object]) -> dict[str, ob
 def _soc(table: Table) -> Soc:
     table.only("name", "cpu", "isa", optional=("clock_hz",))
     return Soc(
-        name=table.text("name", _LINE, _ONE_LINE),
-        cpu=table.text("cpu", _LINE, _ONE_LINE),
+        name=_line(table, "name"),
+        cpu=_line(table, "cpu"),
         isa=table.text("isa", NAME, "a lower-case name"),
         clock_hz=table.integer("clock_hz", 1, 100 * _GIB) if "clock_hz" in table.value else None,
     )
@@ -171,7 +172,7 @@ def _build(table: Table, trusted: bool) -> Build:
     optional = {"shared", "runtimes", "runtime_reason", "optional_kernels", "sdk", "facts"}
     table.only(*(key.name for key in fields(Build) if key.name not in optional), optional=tuple(optional))
     templates = resources.firmware_templates()
-    shareable = _folders(templates) - {"app", "runtime"}
+    shareable = _folders(templates) - _APART
     folders = _folders(templates / "runtime" / "src")
     sdks = {p.stem for p in (_PACKAGE / "firmware" / "sdk").glob("[a-z]*.py")}
     compilers = table.texts("compilers", _COMMAND, "names of programs, without folders", least=1)
@@ -185,7 +186,7 @@ def _build(table: Table, trusted: bool) -> Build:
     if runtimes and runtime not in runtimes:
         raise table.wrong("runtime", f"one of runtimes ({listed(runtimes)})")
     return Build(
-        template=table.choice("template", (name for name in shareable if not _PARTS.fullmatch(name))),
+        template=table.choice("template", (name for name in shareable if _is_family(templates / name))),
         shared=table.choices("shared", shareable) if "shared" in table.value else (),
         kernels=table.choices("kernels", folders),
         runtime=runtime,
@@ -196,9 +197,7 @@ def _build(table: Table, trusted: bool) -> Build:
         cflags=cflags,
         ldflags=ldflags,
         runtimes=runtimes or (runtime,),
-        runtime_reason=table.text("runtime_reason", _LINE, _ONE_LINE)
-        if "runtime_reason" in table.value
-        else "",
+        runtime_reason=_line(table, "runtime_reason") if "runtime_reason" in table.value else "",
         optional_kernels=table.choices("optional_kernels", folders)
         if "optional_kernels" in table.value
         else (),
@@ -223,7 +222,7 @@ def _camera(table: Table) -> Camera:
     pins = table.table("pins")
     pins.only(*CAMERA_PINS)
     return Camera(
-        sensor=table.text("sensor", _LINE, _ONE_LINE),
+        sensor=_line(table, "sensor"),
         xclk_hz=table.integer("xclk_hz", 1, _GIB),
         pins={name: pins.integer(name, -1, 255) for name in CAMERA_PINS},
     )
@@ -281,6 +280,19 @@ def _emulator(table: Table, trusted: bool) -> Emulator:
         unlisted = allowlist.unlisted_argument(arguments)
         _check_listed(table, "arguments", unlisted, allowlist.ARGUMENTS)
     return Emulator(kind, program, machine, cpu, arguments)
+
+
+def _line(table: Table, key: str) -> str:
+    """Return one line of text that steers no terminal."""
+    if not is_plain(found := table.text(key, _LINE, _ONE_LINE)):
+        raise table.wrong(key, _ONE_LINE)
+    return found
+
+
+def _is_family(folder: Path) -> bool:
+    """Return whether a folder of templates has a port to something; bare_metal's wants a machine yet."""
+    has_port = any(folder.rglob("port.*")) and not (folder / "machine.h").is_file()
+    return has_port or (folder / "machine.c").is_file()
 
 
 def _folders(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from edgekit import __version__, settings
+from edgekit.cli import _next
 from edgekit.cli._output import Output, discard
 from edgekit.errors import EdgekitError, OutputError, ToolError, UsageError
 
@@ -57,6 +58,14 @@ class _Commands(click.Group):
             raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
 
 
+class _Command(click.Command):
+    """A command that remembers what was typed, for the one that comes next."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_next.ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edgekit")
 def group() -> None:
@@ -82,7 +91,7 @@ def command(**attributes: Any) -> Callable[[Callable[..., None]], click.Command]
                 _show_log(output, context)
             function(output, **arguments)
 
-        made: click.Command = click.command(**attributes)(run)
+        made: click.Command = click.command(cls=_Command, **attributes)(run)
         made.params += [  # behind the command's own
             click.Option(["--json", "json_output"], is_flag=True, help="Print the result as JSON on stdout."),
             click.Option(["-v", "--verbose"], count=True, help="Say more; show tracebacks of bugs."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _greeting, _options, _uf2_file
+from edgekit.cli import _greeting, _next, _uf2_file
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def merged(output: Output, board: "Board", path: Path, port: str | None, timeout
         flash.flash_merged(path, board, port, fractions(progress))
     said: dict[str, Any] = {"board": board.id, "merged": str(path), "hello": None}
     try:
-        hello = _greeting.hello(output, board, port, timeout_s)
+        hello = _greeting.hello(output, _greeting.Flashed(board, port, timeout_s))
     except (DeviceError, PortError) as error:
         output.text(f"'{path}' is on {board.id}, written and verified; no edgekit firmware answers from it")
         output.detail(error.message)
@@ -50,7 +50,7 @@ def model(
     uf2_only: Path | None,
 ) -> None:
     """Write a checked int8 model to where stock firmware looks for it, or into a file for that."""
-    from edgekit import flash, pipeline
+    from edgekit import flash, models
     from edgekit.graph import tflite
 
     _check_alone("--model-only", "model_only", "model", "slot", "header", "uf2_only")
@@ -60,7 +60,7 @@ def model(
     if flash.is_compiled_model(content, board):
         output.talk(f"'{path}' is compiled for the NPU of {board.id}: it is written without a look inside")
     else:
-        content = pipeline.load_model(path).data
+        content = models.load_model(path).data
     if uf2_only is not None:
         from edgekit.flash import uf2
 
@@ -70,7 +70,7 @@ def model(
         flash.flash_model(content, board, port, fractions(progress), slot, header=header, on_note=output.talk)
     output.text(f"'{path}' ({len(content):,} B) is on {board.id}")
     if board.flash.method != "uf2":  # the stock firmware of those boards answers over I2C and WebUSB only
-        output.text(f"next: edgekit monitor --board {_options.named_board()} --protocol sscma")
+        output.text(f"next: {_next.monitor('sscma')}")
     output.result({"board": board.id, "model": str(path), "bytes": len(content), "slot": slot})
 
 

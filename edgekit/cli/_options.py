@@ -2,21 +2,26 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit import settings, untrusted
+from edgekit import settings
 from edgekit.errors import UsageError
+from edgekit.files import read_named, read_regular
+from edgekit.firmware import protocols
+from edgekit.firmware.protocols import mlperf_tiny
+from edgekit.live import FEW_FRAMES, OWN_CAMERA
 from edgekit.plain_text import from_system
 
 if TYPE_CHECKING:
     from edgekit.board import Board
     from edgekit.cli._output import Output
     from edgekit.device.events import Note
-    from edgekit.pipeline import ContractFlags, Model
+    from edgekit.firmware.options import Firmware
+    from edgekit.models import ContractFlags, Model
 
 
 _MOST_LABEL_BYTES = 1 << 24
@@ -93,14 +98,21 @@ class Labels(click.ParamType[Any]):
 
     def _lines(self, path: str, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
         try:
+            content = (read_named if _is_typed(param, ctx) else read_regular)(Path(path), _MOST_LABEL_BYTES)
             # Windows' editors begin UTF-8 files with a mark, which is no part of the first label.
-            return untrusted.read(Path(path), _MOST_LABEL_BYTES).decode("utf-8-sig").splitlines()
+            return content.decode("utf-8-sig").splitlines()
         except FileNotFoundError:
             self.fail(f"there is no file '{path}', and it is not a list such as cat,dog", param, ctx)
         except OSError as error:
             self.fail(f"cannot read labels from '{path}': {error.strerror or error}", param, ctx)
         except UnicodeDecodeError as error:
             self.fail(f"the labels in '{path}' are not UTF-8 text: {error}", param, ctx)
+
+
+def _is_typed(param: click.Parameter | None, ctx: click.Context | None) -> bool:
+    """Return whether a value comes from the command line, not from an edgekit.toml that others may write."""
+    source = ctx.get_parameter_source(param.name) if ctx and param and param.name else None
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _exists(text: str) -> bool:
@@ -111,8 +123,6 @@ def _exists(text: str) -> bool:
 
 
 PATH = click.Path(path_type=Path)
-FEW_FRAMES = 32
-"""So many are sent over the serial line of an emulated board unless the user wants otherwise."""
 
 _TRUST = "edgekit.trust_board"
 
@@ -170,7 +180,6 @@ timeout = click.option(
     show_default=True,
     help="Give up when so long nothing has come that is awaited, whatever else the device sends.",
 )
-_PROTOCOLS = ["edgekit", "mlperf_tiny"]
 
 
 def _protocol(names: list[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -183,21 +192,30 @@ def _protocol(names: list[str]) -> Callable[[Callable[..., None]], Callable[...,
     )
 
 
-protocol = _protocol(_PROTOCOLS)
-watched_protocol = _protocol([*_PROTOCOLS, "sscma"])
+_OF_PROTOCOL = {"mlperf_tiny": {"mlperf_model": "model", "mlperf_vendor": "vendor"}}
+"""Options that one protocol has, and the fields that they are."""
+
+
+def protocol(function: Callable[..., None]) -> Callable[..., None]:
+    """Add --protocol, and the options that one protocol has."""
+    function = click.option(
+        "--mlperf-vendor",
+        default="edgekit",
+        show_default=True,
+        help="The vendor that MLPerf Tiny firmware names.",
+    )(function)
+    function = click.option(
+        "--mlperf-model",
+        type=click.Choice(mlperf_tiny.MODELS),
+        default=None,
+        help="The model that MLPerf Tiny firmware names.  [default: by the input's shape]",
+    )(function)
+    return _protocol(protocols.names())(function)
+
+
+watched_protocol = _protocol([*protocols.names(), "sscma"])
 """Firmware that edgekit does not make can be watched only."""
-mlperf_model = click.option(
-    "--mlperf-model",
-    type=click.Choice(["ad01", "ic01", "kws01", "sww01", "vww01"]),
-    default=None,
-    help="The model that MLPerf Tiny firmware names.  [default: by the input's shape]",
-)
-mlperf_vendor = click.option(
-    "--mlperf-vendor",
-    default="edgekit",
-    show_default=True,
-    help="The vendor that MLPerf Tiny firmware names.",
-)
+debug = click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
 via = click.option(
     "--via",
     type=click.Choice(["auto", "serial", "files"]),
@@ -253,10 +271,36 @@ resize = click.option(
 
 
 def contract(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of `pipeline.ContractFlags`: every command that runs a model must agree on them."""
+    """Add the options of `models.ContractFlags`: every command that runs a model must agree on them."""
     for option in (std, mean, resize, color, labels):
         function = option(function)
     return function
+
+
+def load_model(output: "Output", path: Path, stated: Mapping[str, Any]) -> "Model":
+    """Read a model, with what `stated` says of its contract, and warn of what is assumed."""
+    from dataclasses import fields
+
+    from edgekit import models
+
+    names = (field.name for field in fields(models.ContractFlags))
+    flags = models.ContractFlags(**{name: stated[name] for name in names})
+    model = models.load_model(path, flags)
+    warn_if_implied(output, model, flags)
+    return model
+
+
+def firmware(stated: Mapping[str, Any]) -> "Firmware":
+    """Return what the options want the firmware to be. Raises UsageError."""
+    from edgekit.firmware.options import Firmware
+
+    name = stated["protocol"]
+    for owner, options in _OF_PROTOCOL.items():
+        for option in options:
+            if owner != name and is_named(option):
+                raise UsageError(f"--{option.replace('_', '-')} needs --protocol {owner}")
+    own = {argument: stated[option] for option, argument in _OF_PROTOCOL.get(name, {}).items()}
+    return Firmware(protocols.find(name)(**own), debug=stated["debug"], camera=stated.get("camera", False))
 
 
 def require(path: Path | None, what: str = "model", flag: str = "--model") -> Path:
@@ -307,17 +351,20 @@ def noted(output: "Output") -> "Callable[[Note], None]":
     return show
 
 
-def past_the_line(via: str, board: "Board", port: str | None, count: int) -> bool:
-    """Whether frames go to the board through files. Raises UsageError where they cannot but shall."""
-    from edgekit.emulator import batch
-
-    possible = port is None and batch.can_run(board)
-    if via == "files" and not possible:
+def check_source(source: str | None, frame_every: int | None) -> bool:
+    """Return whether frames come from the board's own camera. Raises UsageError for what does not go."""
+    if source is None:
         raise UsageError(
-            f"frames reach '{board.id}' over its serial line only",
-            "leave out --via; it is for boards that edgekit runs in QEMU itself",
+            "no frames were named",
+            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10), --source camera:0 or --source board, "
+            "or set data.source in edgekit.toml",
         )
-    return possible and (via == "files" or (via == "auto" and count > FEW_FRAMES))
+    own = source == OWN_CAMERA
+    if not own and frame_every is not None:
+        raise UsageError("--frame-every needs --source board: frames that are sent are here already")
+    if own and (is_named("fps") or is_named("confusion")):
+        raise UsageError("with --source board, the board sets the pace, and nothing is labelled")
+    return own
 
 
 def firmware_folder(given: Path | None, board_id: str) -> Path:
@@ -332,13 +379,15 @@ def warn_if_implied(output: "Output", model: "Model", flags: "ContractFlags") ->
 
     if METADATA_NAME in model.graph.metadata:
         return
-    agreed = model.contract
+    contract = model.contract
     assumed = []
-    if agreed.table is None:
+    if contract.table is None:
         assumed.append("its input is no image, so it takes int8 tensors only")
     elif flags.mean is None and flags.std is None:
         assumed.append("a pixel becomes pixel - 128 (--mean and --std say otherwise)")
     if flags.labels is None:
-        assumed.append(f"the labels are {agreed.labels[0]}..{agreed.labels[-1]} (--labels says otherwise)")
+        assumed.append(
+            f"the labels are {contract.labels[0]}..{contract.labels[-1]} (--labels says otherwise)"
+        )
     if assumed:
         output.warn(f"'{model.path}' carries no contract: {', and '.join(assumed)}")

@@ -9,6 +9,7 @@ from edgekit.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from edgekit.board import Board
+    from edgekit.firmware.image import FirmwareImage
 
 
 def check(board: "Board", path: Path) -> None:
@@ -23,3 +24,12 @@ def write(output: Output, board: "Board", path: Path, content: bytes) -> None:
     write_whole(path, content)
     output.text(f"'{path}' ({len(content):,} B) is for {board.id}: copy it to the drive of its bootloader")
     output.result({"board": board.id, "uf2": str(path), "bytes": len(content)})
+
+
+def write_firmware(output: Output, board: "Board", path: Path, image: "FirmwareImage") -> None:
+    """Write the file of a built image. Raises ToolError for one of another board."""
+    from edgekit import flash
+    from edgekit.flash import uf2
+
+    flash.check_built_for(image, board)
+    write(output, board, path, uf2.firmware_file(image, board))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgekit.pipeline import Model
+    from edgekit.models import Model
 
 _RANDOM = 10
 _OF_DATA = 100
@@ -66,7 +66,7 @@ def command(
     """
     from dataclasses import asdict
 
-    from edgekit import pipeline
+    from edgekit import models
     from edgekit.bench import compare, measure
     from edgekit.cli import _bench_table
     from edgekit.errors import UsageError
@@ -75,8 +75,8 @@ def command(
         raise UsageError("--max-regression has nothing to compare with", "pass --compare FILE too")
     before = None if earlier is None else compare.load(earlier)
     opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
-    loaded = pipeline.load_model(_options.require(model, flag="MODEL"), flags)
+    flags = models.ContractFlags(**stated)
+    loaded = models.load_model(_options.require(model, flag="MODEL"), flags)
     if data is not None:
         _options.warn_if_implied(output, loaded, flags)
     frames, labels = _frames(loaded, data, count, seed)
@@ -112,10 +112,11 @@ def _frames(
 ) -> tuple["NDArray[np.uint8] | NDArray[np.int8]", "list[int] | None"]:
     import numpy as np
 
-    from edgekit import pipeline, proof
+    from edgekit import proof
+    from edgekit.live.source import open_source
 
     if data is None:
         return proof.random_frames(model.contract, count or _RANDOM, seed), None
-    stream = pipeline.open_source(str(data), model.contract, count or _OF_DATA)
+    stream = open_source(str(data), model.contract, count or _OF_DATA)
     frames = np.stack(list(stream.frames))
     return frames, None if stream.labels is None else list(stream.labels)

@@ -1,11 +1,12 @@
 """`edgekit boards`: the boards that edgekit knows, and what each is."""
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _next, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -94,10 +95,12 @@ def _to_verify(board: "Board", named: str) -> list[str]:
     """Return the commands by which the owner of a board verifies it; none for one that runs here."""
     if board.emulator is not None:
         return []
-    first = f"edgekit flash --board {named} --model MODEL"
+    which = ("--board", *shlex.split(named))  # an id or a file, and perhaps --trust-board
+    first = _next.command("flash", *which, "--model", "MODEL")
     if board.flash.method == "arduino":
-        first = "edgekit export MODEL --format arduino"
-    return [first, f"edgekit prove --board {named} --model MODEL --data DATA --port auto"]
+        first = _next.command("export", "MODEL", "--format", "arduino")
+    words = (*which, "--model", "MODEL", "--data", "DATA", "--port", "auto")
+    return [first, _next.command("prove", *words)]
 
 
 def _tree(fields: Mapping[str, object], depth: int) -> list[str]:

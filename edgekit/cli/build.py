@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _next, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
@@ -26,6 +26,7 @@ def command(
     """
     from dataclasses import asdict
 
+    from edgekit.board import EmulatorKind
     from edgekit.firmware import build, layout
 
     opened = _options.load_board(board)
@@ -35,10 +36,9 @@ def command(
     for part in layout.usage(image.sections, opened):
         share = part.used / part.available
         output.text(f"  {part.region:18} {part.used:>11,} of {part.available:>11,} B  {share:6.1%}")
-    output.text(
-        f"{image.path}: {image.size_bytes:,} B, by {image.compiler}\n"
-        f"next: edgekit flash --board {_options.named_board()}"
-    )
+    output.text(f"{image.path}: {image.size_bytes:,} B, by {image.compiler}")
+    if opened.emulator is None or opened.emulator.kind is not EmulatorKind.NONE:
+        _next.say(output, "flash", *_next.board(), "--no-build", folder)
     output.result(
         {
             "board": image.board_id,

@@ -1,6 +1,5 @@
 """`edgekit classify`: the batch twin of monitor, for scripts."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgekit.board import Board
     from edgekit.contract import Contract
-    from edgekit.device.client import Device
-    from edgekit.firmware.image import FirmwareImage
-    from edgekit.pipeline import Model
 
 
 @make_command(short_help="Classify a .npy of frames on a board; write the int8 scores.")
@@ -54,110 +49,46 @@ def command(
     """
     import numpy as np
 
-    from edgekit import pipeline
-    from edgekit.cli._live import duration, spread
+    from edgekit import models
+    from edgekit.cli._live import duration
     from edgekit.files import check_writable
-    from edgekit.percentiles import percentiles
+    from edgekit.live.events import spread
+    from edgekit.live.runner import runner
 
     opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
-    loaded = pipeline.load_model(_options.require(model), flags)
+    flags = models.ContractFlags(**stated)
+    loaded = models.load_model(_options.require(model), flags)
     check_writable(target)
     frames = load_frames(frames_path, loaded.contract)
     if frames.dtype == np.uint8:
         _options.warn_if_implied(output, loaded, flags)
-    direct = _options.past_the_line(via, opened, port, len(frames))
-    image = None
-    if port is None and opened.emulator is not None:
-        with output.status("building"):
-            image = pipeline.build_image(loaded, opened)
-    if image is not None and direct:
-        answers = _through_files(output, loaded, opened, image, frames, timeout_s)
-    else:
-        with pipeline.open_device(
-            opened,
-            port=port,
-            model=loaded,
-            image=image,
-            timeout_s=timeout_s,
-            on_note=_options.noted(output),
-        ) as device:
-            answers = _over_the_line(output, device, loaded.contract, frames)
+    with output.status("building"):
+        way = runner(opened, loaded, port=port, via=via, timeout_s=timeout_s, on_note=_options.noted(output))
+    with output.progress(f"{len(frames)} frames") as progress:
+        answers = way.scores(frames, progress=progress)
     _save(target, answers.scores)
-    times = percentiles(answers.invoke)
+    times = spread(answers.invoke_ticks)
     output.text(f"{len(frames)} frames on {opened.id} -> {target}")
-    if times is not None:
-        output.text(
-            f"invoke: p50 {duration(times.p50, answers.unit)}, max {duration(times.max, answers.unit)}"
-        )
+    if len(frames):
+        p50, most = (duration(times[key], answers.unit) for key in ("p50", "max"))
+        output.text(f"invoke: p50 {p50}, max {most}")
     output.result(
         {
             "board": opened.id,
             "model_sha256": loaded.sha256,
             "model_digest": loaded.digest,
             "contract_digest": loaded.contract.digest(),
-            "compiler": None if image is None else image.compiler,
+            "compiler": None if way.image is None else way.image.compiler,
             "n": len(frames),
             "via": answers.via,
             "unit": answers.unit,
-            "invoke": spread(answers.invoke),
+            "invoke": times,
             "link": {"unit": "milliseconds", **spread(answers.link_ms)},
             "retransmissions": answers.retransmissions,
             "resets": answers.resets,
             "reconnections": answers.reconnections,
         }
     )
-
-
-@dataclass(slots=True, eq=False)
-class _Answers:
-    """What the board made of the frames."""
-
-    scores: "NDArray[np.int8]"
-    unit: str
-    via: str
-    invoke: list[float] = field(default_factory=list)
-    link_ms: list[float] = field(default_factory=list)
-    retransmissions: int = 0
-    resets: int = 0
-    reconnections: int = 0
-
-
-def _over_the_line(
-    output: Output, device: "Device", contract: "Contract", frames: "NDArray[np.uint8] | NDArray[np.int8]"
-) -> _Answers:
-    import numpy as np
-
-    scores = np.empty((len(frames), contract.classes), np.int8)
-    answers = _Answers(scores, device.hello.unit, "serial")
-    with output.progress(f"{len(frames)} frames") as progress:
-        for number, prediction in enumerate(device.stream(iter(frames))):
-            scores[number] = prediction.scores
-            answers.invoke.append(prediction.invoke_ticks)
-            answers.link_ms.append(round(prediction.link_s * 1e3, 3))
-            progress((number + 1) / len(frames))
-    answers.retransmissions = device.statistics.retransmissions
-    answers.resets = device.statistics.resets
-    answers.reconnections = device.statistics.reconnections
-    return answers
-
-
-def _through_files(
-    output: Output,
-    model: "Model",
-    board: "Board",
-    image: "FirmwareImage",
-    frames: "NDArray[np.uint8] | NDArray[np.int8]",
-    timeout_s: float,
-) -> _Answers:
-    from edgekit.emulator import batch
-
-    with output.progress(f"{len(frames)} frames") as progress:
-        found = batch.run(
-            image, board, frames, model.contract.classes, timeout_s=timeout_s, progress=progress
-        )
-    invoke = [float(ticks) for ticks in found.invoke_ticks]
-    return _Answers(found.scores, board.ticks.unit, "files", invoke)
 
 
 def _save(target: Path, scores: "NDArray[np.int8]") -> None:

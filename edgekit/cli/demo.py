@@ -1,12 +1,16 @@
 """`edgekit demo`: the whole line on handwritten digits, on the host board."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli import _options
+from edgekit.cli import _next, _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
+
+if TYPE_CHECKING:
+    from edgekit.data import Dataset
 
 _SHOWN_S = 3.5
 """How long the live view lasts."""
@@ -29,14 +33,14 @@ def command(output: Output, target: Path, count: int) -> None:
     \b
     Example: edgekit demo
     """
-    from dataclasses import asdict
-
     from edgekit import board as boards
-    from edgekit import flash, pipeline, resources
-    from edgekit.cli import _live, _quantize_report
+    from edgekit import connection, flash, models, pipeline
+    from edgekit.cli import _live
+    from edgekit.cli._views import edgekit as view
     from edgekit.data import digits
     from edgekit.firmware import build
-    from edgekit.quantization import quantize
+    from edgekit.live.run import run
+    from edgekit.live.source import stream_of
 
     board = boards.load("host")
     output.talk("1/5 data: scikit-learn's handwritten digits, 8x8 shown at 32x32")
@@ -44,22 +48,9 @@ def command(output: Output, target: Path, count: int) -> None:
     held_out = data.subset(data.held_out, "held-out digits")
     output.talk("2/5 quantise: examples/digits/digits.onnx to int8, with calibration images")
     path = target / "digits.tflite"
-    with output.status("quantising") as progress:
-        report = quantize(
-            resources.examples() / "digits" / "digits.onnx",
-            data.subset(data.calibration, "calibration digits"),
-            path,
-            labels=digits.LABELS,
-            mean=(0.5,),
-            std=(0.5,),
-            color="gray",
-            evaluation=held_out,
-            progress=progress,
-        )
-    _quantize_report.render(output, report)
-    output.event({"schema": SCHEMA, "type": "quantize", **_quantize_report.fields(report)})
+    _quantize(output, data.subset(data.calibration, "calibration digits"), held_out, path)
     output.talk("3/5 generate and build the firmware")
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     made = pipeline.generate_project(model, board, target / "firmware")
     with output.status("building"):  # the first time with ziglang, about a minute
         image = build.build(target / "firmware", board)
@@ -70,23 +61,37 @@ def command(output: Output, target: Path, count: int) -> None:
     output.talk("4/5 flash: the host board runs it as a process that speaks the serial protocol")
     flash.flash(image, board)
     output.talk(f"5/5 monitor: {min(count, len(held_out))} held-out frames over the serial line")
-    agreed = model.contract
-    stream = pipeline.stream_of(held_out, agreed, count)
-    with pipeline.open_device(board, model=model) as device:
-        output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
-        # On a terminal slow enough to be seen: the host board answers thousands of frames a second.
-        fps = (stream.total or 1) / _SHOWN_S if output.interactive else None
-        tally = _live.stream(
-            output, device, agreed, stream.frames, stream.labels, total=stream.total, fps=fps
-        )
-        _live.print_confusion(output, tally)
-        _live.print_summary(output, tally, device)
-        output.event(_live.summary(tally, device) | {"board": board.id, "warnings": output.warnings})
-    if tally.interrupted:
-        raise KeyboardInterrupt
+    stream = stream_of(held_out, model.contract, count)
+    # On a terminal slow enough to be seen: the host board answers thousands of frames a second.
+    fps = (stream.total or 1) / _SHOWN_S if output.interactive else None
+    with connection.open_device(board, model=model) as device:
+        events = run(device, model.contract, stream, fps=fps)
+        _live.follow(output, events, view, board=board.id, confusion=True)
     output.talk(
         f"\nWhat was made lies in {target}. Next:\n"
-        f"  edgekit inspect {path}\n"
-        f"  edgekit prove --board host --model {path} --random 100\n"
-        "  edgekit init      for a model of yours"
+        f"  {_next.command('inspect', path)}\n"
+        f"  {_next.command('prove', '--board', 'host', '--model', path, '--random', '100')}\n"
+        "  edgekit init  # for a model of yours"
     )
+
+
+def _quantize(output: Output, calibration: "Dataset", held_out: "Dataset", path: Path) -> None:
+    from edgekit import resources
+    from edgekit.cli import _quantize_report
+    from edgekit.data import digits
+    from edgekit.quantization import quantize
+
+    with output.status("quantising") as progress:
+        report = quantize(
+            resources.examples() / "digits" / "digits.onnx",
+            calibration,
+            path,
+            labels=digits.LABELS,
+            mean=(0.5,),
+            std=(0.5,),
+            color="gray",
+            evaluation=held_out,
+            progress=progress,
+        )
+    _quantize_report.render(output, report)
+    output.event({"schema": SCHEMA, "type": "quantize", **_quantize_report.fields(report)})

@@ -1,11 +1,11 @@
 """`edgekit emulate`: keep a virtual board running, and say where its serial line is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _mlperf, _options
+from edgekit.cli import _options
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import SCHEMA, Output
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 @_options.board
 @_options.model
 @_options.protocol
-@_options.mlperf_model
-@_options.mlperf_vendor
 @click.option(
     "--listen",
     "address",
@@ -28,19 +26,16 @@ if TYPE_CHECKING:
     help="Where clients connect; port 0 takes a free one.",
 )
 @click.option("--pty", is_flag=True, help="Give a terminal's path instead of a TCP port.")
-@click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.debug
 @_options.timeout
 def command(
     output: Output,
     board: str,
     model: Path | None,
-    protocol: str,
-    mlperf_model: str | None,
-    mlperf_vendor: str,
     address: str,
     pty: bool,
-    debug: bool,
     timeout_s: float,
+    **stated: Any,
 ) -> None:
     """Run a virtual board until Ctrl-C; any client may open the URL or path that is printed.
 
@@ -54,21 +49,21 @@ def command(
     """
     import contextlib
 
-    from edgekit import emulator, pipeline
+    from edgekit import connection, emulator, models, pipeline
     from edgekit.emulator import RunningBoard, bridge
+    from edgekit.firmware import protocols
 
     opened = _options.load_board(board)
     emulator.check_runnable(opened)
     host, port = _address(address)
     if model is not None:
-        loaded = pipeline.load_model(model)
-        mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-        image = pipeline.build_image(loaded, opened, debug=debug, mlperf=mlperf)
+        loaded = models.load_model(model)
+        image = pipeline.build_image(loaded, opened, _options.firmware(stated))
     else:
-        image = pipeline.installed_image(opened, protocol)
+        image = connection.installed_image(opened, stated["protocol"])
 
     def boot(line: "socket.socket") -> None:
-        if protocol == _mlperf.MLPERF_TINY:
+        if protocols.find(image.protocol).speaks_first:
             bridge.skip_boot(line, timeout_s)
 
     def say(where: str) -> None:

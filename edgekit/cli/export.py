@@ -36,13 +36,11 @@ def command(
     \b
     Example: edgekit export model.tflite --format arduino --name Digits -o Digits.zip
     """
-    from edgekit import pipeline
+    from edgekit import export
 
-    flags = pipeline.ContractFlags(**stated)
-    loaded = pipeline.load_model(_options.require(model, "model", "MODEL"), flags)
-    _options.warn_if_implied(output, loaded, flags)
+    loaded = _options.load_model(output, _options.require(model, "model", "MODEL"), stated)
     path = target or Path(f"{name}.zip")
-    made, files = pipeline.export_arduino(loaded, path, name=name)
+    made, files = export.export_arduino(loaded, path, name=name)
     output.text(
         f"{path}: {len(files)} files, {len(made.steps)} steps, arena {made.arena_bytes:,} B, "
         f"weights {made.weight_bytes:,} B, {made.macs:,} MACs\n"

@@ -1,20 +1,17 @@
 """`edgekit flash`: put the firmware on a board and check that it answers."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli import _flash_file, _greeting, _mlperf, _options, _uf2_file
+from edgekit.cli import _flash_file, _greeting, _options, _uf2_file
 from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
-    from edgekit.board import Board
-    from edgekit.firmware.image import FirmwareImage
-    from edgekit.pipeline import Model
+    from edgekit.models import Model
 
 _GENERATED = ("debug", "camera", "runtime", "kernels", "protocol", "mlperf_model", "mlperf_vendor")
 """Parameters that say how a firmware is generated from a model."""
@@ -51,10 +48,8 @@ _GENERATED = ("debug", "camera", "runtime", "kernels", "protocol", "mlperf_model
 @_options.runtime
 @_options.kernels
 @_options.sdk
-@click.option("--debug", is_flag=True, help="Let the firmware record every step, for `prove`.")
+@_options.debug
 @_options.protocol
-@_options.mlperf_model
-@_options.mlperf_vendor
 @click.option("--compiler", help="The C compiler to use.  [default: as the board file says]")
 @_options.contract
 @_options.timeout
@@ -70,14 +65,9 @@ def command(
     merged: Path | None,
     header: str | None,
     uf2_only: Path | None,
-    camera: bool,
     runtime: str | None,
     kernels: str | None,
     sdk_dir: Path | None,
-    debug: bool,
-    protocol: str,
-    mlperf_model: str | None,
-    mlperf_vendor: str,
     compiler: str | None,
     timeout_s: float,
     folder: Path | None,
@@ -115,72 +105,37 @@ def command(
         _refuse("--no-build takes the image as it is", (*_GENERATED, "compiler", "sdk_dir"))
     loaded = _loaded(output, model, folder, stated)
     if loaded is not None and not no_build:
-        mlperf = _mlperf.identity(protocol, loaded, mlperf_model, mlperf_vendor)
-        pipeline.generate_project(loaded, opened, folder, debug=debug, mlperf=mlperf, camera=camera)
+        pipeline.generate_project(loaded, opened, folder, _options.firmware(stated))
     with output.status("building"):
         if no_build:
-            image = build.load_image(folder)
+            image = build.load_image(folder, opened)
         else:
             image = build.build(folder, opened, compiler=compiler, sdk_dir=_options.sdk_for(opened, sdk_dir))
+    _greeting.check(image)
     if uf2_only is not None:
-        from edgekit.flash import uf2
-
-        flash.check_built_for(image, opened)
-        _uf2_file.write(output, opened, uf2_only, uf2.firmware_file(image, opened))
+        _uf2_file.write_firmware(output, opened, uf2_only, image)
         return
     with output.progress(f"flashing {opened.id}") as progress:
         part = "model" if model_only else None
         flash.flash(image, opened, port, _flash_file.fractions(progress), part, on_note=output.talk)
-    _greet(output, opened, image, flash.serial_port(opened, port), timeout_s, loaded)
+    flashed = _greeting.Flashed(opened, flash.serial_port(opened, port), timeout_s, loaded)
+    _greeting.greet(output, flashed, image)
 
 
-def _refuse(why: str, parameters: Iterable[str], instead: str = "") -> None:
+def _refuse(why: str, parameters: Collection[str], instead: str = "") -> None:
     """Raise UsageError if one of the parameters, which would do nothing, stands on the command line."""
     from edgekit.errors import UsageError
 
     typed = _flash_file.typed()
-    given = ", ".join(typed[parameter] for parameter in parameters if parameter in typed)
+    given = ", ".join(flag for parameter, flag in typed.items() if parameter in parameters)
     if given:
         raise UsageError(f"{why}: {given} would change nothing", f"leave out {given}{instead}")
 
 
 def _loaded(output: Output, model: Path | None, folder: Path, stated: dict[str, Any]) -> "Model | None":
     """Return the model that the firmware is made of, None where a project is built as it stands."""
-    from edgekit import pipeline
-
     # The model of edgekit.toml may not be made yet; one that the user names must be there.
     if model is not None and (_options.is_named("model") or model.exists() or not folder.is_dir()):
-        flags = pipeline.ContractFlags(**stated)
-        loaded = pipeline.load_model(model, flags)
-        _options.warn_if_implied(output, loaded, flags)
-        return loaded
+        return _options.load_model(output, model, stated)
     _refuse(f"without a model '{folder}' is built as it stands", (*_GENERATED, *stated), ", or give --model")
     return None
-
-
-def _greet(
-    output: Output,
-    board: "Board",
-    image: "FirmwareImage",
-    port: str | None,
-    timeout_s: float,
-    loaded: "Model | None",
-) -> None:
-    """Check that what was flashed answers, and say what it is."""
-    from dataclasses import asdict
-
-    if image.protocol == _mlperf.MLPERF_TINY:
-        greet = partial(_mlperf.greet, output, board, image, port=port, timeout_s=timeout_s)
-        _greeting.after_flashing(board, port, greet)
-        return
-    hello = _greeting.hello(output, board, port, timeout_s, loaded)
-    # What answers must be what was flashed, also where no model was given to compare it with.
-    hello.check({"model_digest": image.model_digest, "contract_digest": image.contract_digest})
-    output.text(
-        f"{board.id} runs edgekit firmware {hello.firmware} ({hello.runtime}), "
-        f"arena {hello.arena_bytes:,} B, model {hello.model_digest[:12]}\n"
-        f"next: edgekit monitor --board {_options.named_board()}"
-    )
-    output.result(
-        {"board": board.id, "compiler": image.compiler, "image": str(image.path), "hello": asdict(hello)}
-    )

@@ -1,5 +1,6 @@
 """`edgekit init`: write an edgekit.toml whose comments teach."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -74,5 +75,7 @@ def command(output: Output, board: str, force: bool, folder: Path) -> None:
     import json
 
     write_whole(path, _TEMPLATE.format(board=json.dumps(board)[1:-1]).encode())
-    output.text(f"wrote {path}\nnext: put your model beside it, then `edgekit quantize`")
+    output.text(f"wrote {path}: put your model and images beside it")
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    output.text(f"next: {there}edgekit quantize")
     output.result({"path": str(path)})

@@ -32,7 +32,7 @@ def command(
     Example: edgekit inspect model.tflite --board host --plot plan.svg
     """
     from edgekit import board as boards
-    from edgekit import pipeline
+    from edgekit import inspection
     from edgekit.cli import _plan_drawing
     from edgekit.cli._inspection import render
 
@@ -42,7 +42,7 @@ def command(
     if runtime is not None and not board_ids:
         opened = [board for board in opened if runtime in board.build.runtimes]
     opened = [boards.choose(board, runtime=runtime) for board in opened]
-    found = pipeline.inspect(model, opened)
+    found = inspection.inspect(model, opened)
     render(output, found)
     if plot is not None:
         _plan_drawing.write(found, plot)

@@ -1,16 +1,14 @@
 """`edgekit monitor`: stream frames to a board and watch its predictions."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edgekit.cli import _mlperf, _options, _sscma, _sscma_view
+from edgekit.cli import _live, _options
 from edgekit.cli._app import command as make_command
-from edgekit.cli._output import SCHEMA, Output
-
-BOARD = "board"
-"""The source that is the board's own camera."""
+from edgekit.cli._output import Output
 
 
 @make_command(short_help="Stream frames to a board and watch its predictions live.")
@@ -59,21 +57,7 @@ BOARD = "board"
 @_options.contract
 @_options.timeout
 def command(
-    output: Output,
-    board: str,
-    port: str | None,
-    model: Path | None,
-    source: str | None,
-    count: int | None,
-    fps: float | None,
-    frame_every: int | None,
-    confusion: bool,
-    protocol: str,
-    iterations: int | None,
-    picture: str | None,
-    threshold: int | None,
-    timeout_s: float,
-    **stated: Any,
+    output: Output, board: str, protocol: str, model: Path | None, confusion: bool, **given: Any
 ) -> None:
     """Stream frames to a board; show for each the label, the scores, invoke time and link time.
 
@@ -92,87 +76,17 @@ def command(
               edgekit monitor --board xiao_esp32s3 --protocol sscma --picture now.jpg
               edgekit monitor --board xiao_esp32s3_sense --source board
     """
-    from dataclasses import asdict
+    from dataclasses import fields
 
-    from edgekit import pipeline
-    from edgekit.cli import _live
     from edgekit.errors import UsageError
+    from edgekit.live.asked import Asked
+    from edgekit.models import ContractFlags
 
-    _sscma.check_options(protocol)
-    opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
-    if protocol == _sscma_view.SSCMA:
-        _sscma.monitor(
-            output,
-            opened,
-            port=port,
-            model=model,
-            flags=flags,
-            count=count,
-            picture=picture,
-            threshold=threshold,
-            timeout_s=timeout_s,
-        )
-        return
-    own = _is_own(source, protocol, frame_every, fps, confusion)
-    assert source is not None
-    if protocol == _mlperf.MLPERF_TINY:
-        _mlperf.monitor(
-            output,
-            opened,
-            port=port,
-            model=model,
-            flags=flags,
-            source=source,
-            count=count,
-            iterations=iterations,
-            confusion=confusion,
-            timeout_s=timeout_s,
-        )
-        return
-    if iterations is not None:
-        raise UsageError("--performance needs --protocol mlperf_tiny")
-    loaded = pipeline.load_model(_options.require(model), flags)
-    _options.warn_if_implied(output, loaded, flags)
-    stream = None if own else pipeline.open_source(source, loaded.contract, count)
-    with pipeline.open_device(
-        opened, port=port, model=loaded, timeout_s=timeout_s, on_note=_options.noted(output)
-    ) as device:
-        output.event({"schema": SCHEMA, "type": "hello", **asdict(device.hello)})
-        agreed = loaded.contract
-        if stream is None:
-            tally = _live.watch(output, device, agreed, total=count, every=frame_every)
-        else:
-            tally = _live.stream(
-                output, device, agreed, stream.frames, stream.labels, total=stream.total, fps=fps
-            )
-        output.event(_live.summary(tally, device) | {"board": opened.id, "warnings": output.warnings})
-        if confusion:
-            _live.print_confusion(output, tally)
-        _live.print_summary(output, tally, device)
-    if tally.interrupted:
-        raise KeyboardInterrupt
-
-
-def _is_own(
-    source: str | None, protocol: str, frame_every: int | None, fps: float | None, confusion: bool
-) -> bool:
-    """Return whether the frames come from the board's own camera. Raises UsageError for what does not go."""
-    from edgekit.errors import UsageError
-
-    if source is None:
-        raise UsageError(
-            "no frames were named",
-            "pass --source DATA (a folder, .npz, MNIST, CIFAR-10), --source camera:0 or --source board, "
-            "or set data.source in edgekit.toml",
-        )
-    own = source == BOARD
-    if not own and frame_every is not None:
-        raise UsageError("--frame-every needs --source board: frames that are sent are here already")
-    if own and (fps is not None or confusion):
-        raise UsageError("with --source board, the board sets the pace, and nothing is labelled")
-    if protocol == _mlperf.MLPERF_TINY and fps is not None:
-        raise UsageError("--fps is for the protocol 'edgekit': MLPerf Tiny's sends one frame at a time")
-    if protocol == _mlperf.MLPERF_TINY and own:
-        raise UsageError("--source board is for the protocol 'edgekit': MLPerf Tiny's knows no camera")
-    return own
+    view, live = (import_module(f"edgekit.{place}.{protocol}") for place in ("cli._views", "live.protocols"))
+    for parameter, (why, hint) in view.REFUSED.items():
+        if _options.is_named(parameter):
+            raise UsageError(why, hint)
+    flags = ContractFlags(**{field.name: given.pop(field.name) for field in fields(ContractFlags)})
+    asked = Asked(_options.load_board(board), on_note=_options.noted(output), **given)
+    asked = view.prepare(output, asked, model, flags)
+    _live.follow(output, live.run(asked), view, board=asked.board.id, confusion=confusion)

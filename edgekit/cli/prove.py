@@ -1,5 +1,6 @@
 """`edgekit prove`: the same frames through the oracle and the device, every row compared."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from edgekit.cli._app import command as make_command
 from edgekit.cli._output import Output
 
 if TYPE_CHECKING:
+    from edgekit.answers import Frames
+    from edgekit.models import Model
     from edgekit.proof import Certificate
 
 
@@ -58,10 +61,10 @@ def command(
     \b
     Example: edgekit prove --board host --model model.tflite --random 200
     """
-    from edgekit import pipeline, proof
-    from edgekit.emulator import batch
+    from edgekit import connection, models, proof
     from edgekit.errors import UsageError
     from edgekit.files import check_writable
+    from edgekit.live.runner import runner
 
     if data is None and random_count is None:
         raise UsageError("no frames were named", "pass --data DATA or --random N")
@@ -72,45 +75,34 @@ def command(
     if target is not None:
         check_writable(target)
     opened = _options.load_board(board)
-    flags = pipeline.ContractFlags(**stated)
-    loaded = pipeline.load_model(_options.require(model), flags)
+    flags = models.ContractFlags(**stated)
+    loaded = models.load_model(_options.require(model), flags)
     _options.warn_if_implied(output, loaded, flags)
-    if data is not None:
-        frames = pipeline.load_frames(data, loaded.contract, count)
-    else:
-        assert random_count is not None
-        frames = proof.random_frames(loaded.contract, random_count, seed)
-    direct = _options.past_the_line(via, opened, port, len(frames))
-    image = None
-    if port is None and opened.emulator is not None:
-        with output.status("building"):
-            image = pipeline.build_image(loaded, opened)
-    with (
-        pipeline.open_device(
-            opened,
-            port=port,
-            model=loaded,
-            image=image,
-            timeout_s=timeout_s,
-            on_note=_options.noted(output),
-        ) as device,
-        output.progress(f"proving {len(frames)} frames") as progress,
-    ):
-        rows = None
-        if image is not None and direct:
-            # The board has answered over its line; the same image takes the frames past it.
-            found = batch.run(image, opened, frames, loaded.contract.classes, timeout_s=timeout_s)
-            rows = found.scores
+    frames = _frames(loaded, data, count, random_count, seed)
+    with output.status("building"):
+        way = runner(opened, loaded, port=port, via=via, timeout_s=timeout_s, on_note=_options.noted(output))
+    with way.open() as device, output.progress(f"proving {len(frames)} frames") as progress:
         certificate = proof.prove(
             device,
             loaded,
             frames,
-            traced=lambda frame: pipeline.trace(opened, loaded, frame, device=device, port=port),
-            rows=rows,
+            traced=lambda frame: connection.trace(opened, loaded, frame, device=device, port=port),
+            runner=replace(way, device=device),
             progress=progress,
         )
     # Of a board on a port nobody here knows who compiled its firmware.
-    _show(output, certificate, "unknown" if image is None else image.compiler, target)
+    _show(output, certificate, "unknown" if way.image is None else way.image.compiler, target)
+
+
+def _frames(
+    model: "Model", data: Path | None, count: int | None, random_count: int | None, seed: int
+) -> "Frames":
+    from edgekit import proof
+    from edgekit.live.source import load_frames
+
+    if data is not None:
+        return load_frames(data, model.contract, count)
+    return proof.random_frames(model.contract, random_count or 1, seed)
 
 
 def _show(output: Output, certificate: "Certificate", compiler: str, target: Path | None) -> None:

@@ -2,7 +2,7 @@
 
     model = load.load_model(path)                       -> OnnxModel
     made = quantize.quantize(model, frames, recipe)     -> QuantizedModel
-    report = evaluate.evaluate(model, made.contract, oracle.run, frames) -> Evaluation
+    report = evaluate.evaluate(model, made.contract, reference, frames) -> Evaluation
 
 Each heavy package is imported inside the function that needs it.
 """

@@ -26,6 +26,8 @@ from edgekit.convert import checkpoint
 from edgekit.convert.model_kind import ModelKind
 from edgekit.errors import EdgekitError, MissingExtraError, ModelError, OutputError, UsageError
 
+_MOST_SAID = 16 << 20
+_WATCH_S = 0.2
 _OPSET = 20  # the first that keeps GELU one operator
 _INSTALLED = ("site-packages", "dist-packages")
 _OURS = (str(Path(__file__).parents[1]) + os.sep, sysconfig.get_path("stdlib") + os.sep)
@@ -267,10 +269,16 @@ def _answer(folder: Path, wanted: Request) -> dict[str, Any]:
     return {"notes": notes}
 
 
-def _end_with(parent: int) -> None:
-    """End this process when the one that waits for its answer is gone: the user's code may never end."""
+def _watch(parent: int, said: int) -> None:
+    """End this process when the one that waits for its answer is gone: the user's code may never end.
+
+    Nor may what it says fill the disk: it starts afresh where that is too much.
+    """
     while os.getppid() == parent:
-        time.sleep(1)
+        time.sleep(_WATCH_S)
+        with contextlib.suppress(OSError):  # closed by the user's code
+            if os.fstat(said).st_size > _MOST_SAID:
+                os.ftruncate(said, 0)
     os._exit(1)
 
 
@@ -282,7 +290,7 @@ def _serve(folder: Path) -> None:
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(encoding="utf-8", errors="replace")
     warnings.simplefilter("ignore")
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_watch, args=(os.getppid(), os.dup(said)), daemon=True).start()
     asked = json.loads((folder / "request.json").read_text("utf-8"))
     sys.path[:], sys.argv[:] = asked["modules"], ["edgekit"]
     sys.dont_write_bytecode = True  # beside the user's modules

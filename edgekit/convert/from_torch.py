@@ -16,6 +16,7 @@ from edgekit.convert.onnx_model import OnnxModel
 from edgekit.errors import EdgekitError, MissingExtraError, ModelError, OutputError, ToolError
 
 _LOG = logging.getLogger("edgekit.convert")
+_EXPORT_S = 1800.0
 _SAID_BYTES = 1 << 16
 _LAST_WORDS = 4
 _LAST_CHARACTERS = 600
@@ -25,7 +26,8 @@ def load(wanted: Request) -> OnnxModel:
     """Read a PyTorch model and export it to ONNX. The caller has asked for trust already.
 
     Raises:
-        ModelError: damaged; the builder, the user's code or the export fails, or ends the process.
+        ModelError: damaged; the builder, the user's code or the export fails, ends the process, or takes
+            longer than half an hour.
         UsageError: the builder or the size is missing.
         MissingExtraError: torch is not installed.
         OutputError: there is no room in the temporary folder.
@@ -54,7 +56,7 @@ def _ask(folder: Path, wanted: Request) -> tuple[str, ...]:
         "modules": [str(place) for place in sys.path],
     }
     (folder / "request.json").write_text(json.dumps(asked), "utf-8")
-    code, said = _run(folder)
+    code, said = _run(folder, wanted.path)
     if said:
         _LOG.debug("PyTorch and the user's code said:\n%s", said)
     try:
@@ -73,7 +75,7 @@ def _ask(folder: Path, wanted: Request) -> tuple[str, ...]:
     return tuple(answer["notes"])
 
 
-def _run(folder: Path) -> tuple[int, str]:
+def _run(folder: Path, path: Path) -> tuple[int, str]:
     """Run the other process to its end; return its exit code and the last that it said."""
     # -P: a file `torch.py` in the user's folder is not what is meant. -u: nothing said is lost at an exit.
     command = [sys.executable, "-P", "-u", "-m", "edgekit.convert.export_torch", str(folder)]
@@ -81,7 +83,13 @@ def _run(folder: Path) -> tuple[int, str]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ours))}
     code, said = 0, ""
     try:
-        process.run(command, env=env)
+        process.run(command, env=env, timeout_s=_EXPORT_S)
+    except process.StuckToolError as error:
+        what, when = _moment(folder)
+        raise ModelError(
+            f"the export of '{path}' did not end within {_EXPORT_S:g} s: {what} was still busy when {when}",
+            "does its code wait for something, or train there? A smaller --size is exported sooner, too",
+        ) from error
     except ToolError as error:
         if "exit_code" not in error.details:
             raise
@@ -93,11 +101,24 @@ def _run(folder: Path) -> tuple[int, str]:
     return code, said
 
 
+def _moment(folder: Path) -> tuple[str, str]:
+    """Return what was run last, and when that was."""
+    if not (folder / "running.json").is_file():
+        return "PyTorch", "it was started"
+    what, when = json.loads((folder / "running.json").read_text("utf-8"))
+    return str(what), str(when)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # those for real-time have no names
+        return f"signal {number}"
+
+
 def _ended(folder: Path, code: int, said: str) -> ModelError:
-    what, when = "PyTorch", "it was started"
-    if (folder / "running.json").is_file():
-        what, when = json.loads((folder / "running.json").read_text("utf-8"))
-    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    what, when = _moment(folder)
+    how = f"exit code {code}" if code >= 0 else _signal(-code)
     words = "; ".join([line.strip() for line in said.splitlines() if line.strip()][-_LAST_WORDS:])
     return ModelError(
         f"{what} ended the program when {when} ({how})"

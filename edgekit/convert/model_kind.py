@@ -1,6 +1,6 @@
 """Finds out what kind of model a file is by its content. Nothing is unpickled or run to find out."""
 
-import json
+import io
 import pickletools
 import re
 import zipfile
@@ -14,9 +14,12 @@ from typing import IO
 from edgekit.errors import ModelError
 from edgekit.files import open_regular
 from edgekit.graph import recognise
+from edgekit.untrusted import parse_json
 
 _LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
-_MAX_PICKLE = 1 << 28
+_MAX_PICKLE = 1 << 26
+_MAX_HEADER = 1 << 22
+"""Of safetensors: some 30,000 tensors. What is parsed takes up to a hundred times as much memory."""
 _HINT = (
     "edgekit reads ONNX, PyTorch state dicts (.pt, .pth, .safetensors), TorchScript and torch.export archives"
 )
@@ -79,7 +82,7 @@ def detect(path: Path) -> Found:
             size = path.stat().st_size
             if head[:14] == _LEGACY_TORCH:
                 file.seek(0)
-                return _detect_pickle(file.read(min(size, _MAX_PICKLE)), path)
+                return _detect_pickle(io.BytesIO(file.read(min(size, _MAX_PICKLE))), path)
         if head[:4] == b"PK\x03\x04":
             return _detect_zip(path)
     except OSError as error:
@@ -130,7 +133,7 @@ def _detect_zip(path: Path) -> Found:
                 info = archive.getinfo(ends["data.pkl"])
                 if info.file_size > _MAX_PICKLE:
                     raise ModelError(f"'{path}' holds a pickle of {info.file_size} bytes, which is not read")
-                return _detect_pickle(_read_member(archive, info), path)
+                return _detect_pickle(io.BytesIO(_read_member(archive, info)), path)
             if {"config.json", "model.weights.h5"} <= set(names):
                 raise ModelError(f"'{path}' is a Keras model", "export it to ONNX with tf2onnx")
     except _DAMAGED as error:
@@ -145,10 +148,15 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return archive.read(info)
 
 
-def _detect_pickle(data: bytes, path: Path) -> Found:
+def _detect_pickle(data: io.BytesIO, path: Path) -> Found:
     try:
         foreign = sorted({name for name in _globals(data) if not _PLAIN.match(name)})
     except (ValueError, IndexError, UnicodeDecodeError) as error:
+        if data.getbuffer().nbytes == _MAX_PICKLE:  # and it was cut there
+            raise ModelError(
+                f"'{path}' holds pickles of more than {_MAX_PICKLE:,} bytes, which are not read",
+                "save the model's state_dict() alone",
+            ) from error
         raise ModelError(
             f"'{path}' holds a damaged pickle: {error}", "export or download it again"
         ) from error
@@ -158,15 +166,14 @@ def _detect_pickle(data: bytes, path: Path) -> Found:
     return Found(ModelKind.PICKLED, f"it holds Python objects besides tensors ({shown})")
 
 
-def _globals(data: bytes) -> Iterator[str]:
+def _globals(data: io.BytesIO) -> Iterator[str]:
     """Yield the dotted name of each object that a pickle, or several one after another, would import."""
-    at = 0
     # A legacy file is five pickles, then the tensors' bytes, which are none.
-    for _ in range(5 if data[:14] == _LEGACY_TORCH else 1):
+    for _ in range(5 if data.getbuffer()[:14] == _LEGACY_TORCH else 1):
         strings: list[str] = []
         memo: dict[int, str] = {}
         memoized = 0
-        for opcode, argument, _place in pickletools.genops(data[at:]):
+        for opcode, argument, _ in pickletools.genops(data):
             match opcode.name:
                 case "GLOBAL" | "INST":
                     yield str(argument).replace(" ", ".", 1)
@@ -182,21 +189,21 @@ def _globals(data: bytes) -> Iterator[str]:
                     strings.append(memo[int(argument)])
                 case name if "UNICODE" in name or "STRING" in name:
                     strings.append(str(argument))
-            end = _place
-        at += (end or 0) + 1
 
 
 def _is_safetensors(path: Path, size: int) -> bool:
     with open_regular(path) as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, 100_000_000):
+        if not 2 <= length <= size - 8 or file.read(1) != b"{":
             return False
-        raw = file.read(length)
-    if raw[:1] != b"{":
-        return False
+        if length > _MAX_HEADER:
+            raise ModelError(
+                f"'{path}' has a safetensors header of {length:,} bytes; edgekit reads {_MAX_HEADER:,}"
+            )
+        raw = b"{" + file.read(length - 1)
     try:
-        return isinstance(json.loads(raw), dict)
-    except (ValueError, RecursionError):
+        return isinstance(parse_json(raw), dict)
+    except ValueError:
         return False
 
 

@@ -11,10 +11,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import contract, data, ops
+from edgekit import contract, ops, quality
 from edgekit.contract import Contract
 from edgekit.convert import float_model, simplify, to_int8, to_keras
-from edgekit.convert.evaluate import rows_of, snr_db
+from edgekit.convert.evaluate import MOST_FAILURES
 from edgekit.convert.onnx_model import OnnxModel
 from edgekit.convert.recipe import Recipe
 from edgekit.convert.rewrites import max_pool
@@ -31,6 +31,7 @@ from edgekit.errors import (
 from edgekit.graph import label_metadata, metadata, tflite
 from edgekit.graph.ir import DType, Graph
 from edgekit.oracle import Oracle, oracle_version
+from edgekit.reference import Reference
 
 # All that the conversion imports; onnx2tf declares almost none of what it needs.
 _PACKAGES = (
@@ -156,15 +157,14 @@ def _closeness(
     raw: bytes, agreed: Contract, pixels: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> tuple[float | None, tuple[str, ...]]:
     """Return how near the int8 scores of frames are to the float ones, in dB, and notes for the user."""
-    failed: list[OracleError] = []
     try:
         with closing(Oracle(raw)) as oracle:
-            scores, ran = rows_of(oracle.run, data.quantise(agreed, pixels), agreed.classes, 0, failed)
-        if not ran.any():
-            raise failed[0]
+            found = Reference(oracle, agreed, MOST_FAILURES).scores(pixels)
     except OracleError as error:
         return None, (f"int8 could not be compared with float on calibration images: {error.message}",)
-    ratio = snr_db(expected[ran], scores[ran], agreed)
+    ran = np.delete(np.arange(len(pixels)), [error.frame for error in found.failed])
+    real = quality.dequantise(found.scores[ran], agreed.output_scale, agreed.output_zero_point)
+    ratio = quality.snr_db(expected[ran], real)
     notes = (f"the int8 scores are far from the float ones ({ratio:.1f} dB): see the accuracy",)
     return ratio, notes if ratio < _POOR_DB else ()
 

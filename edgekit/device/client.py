@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.answers import Answers, Each, Frames, Progress, ignore
 from edgekit.board import Serial
 from edgekit.contract import Contract
 from edgekit.device import ports
@@ -176,6 +177,26 @@ class Device:
         """Classify one frame; see `stream`."""
         (prediction,) = self.stream([frame])
         return prediction
+
+    def scores(self, frames: Frames, *, each: Each = ignore, progress: Progress = ignore) -> Answers:
+        """Classify frames [N, ...] and return all answers: a `Runner`; see `stream`."""
+        found = []
+        for number, answer in enumerate(self.stream(frames)):
+            found.append(answer)
+            each(number, answer.scores)
+            progress((number + 1) / len(frames))
+        line = self._session.statistics
+        return Answers(
+            np.array([one.scores for one in found], np.int8).reshape(-1, self.hello.output_bytes),
+            "serial",
+            self.hello.unit,
+            tuple(one.preprocess_ticks for one in found),
+            tuple(one.invoke_ticks for one in found),
+            tuple(round(one.link_s * 1e3, 3) for one in found),
+            line.retransmissions,
+            line.resets,
+            line.reconnections,
+        )
 
     def watch(self, *, every: int = 0) -> Iterator[Sighting]:
         """Yield the device's predictions on what its own camera sees, until the caller stops.

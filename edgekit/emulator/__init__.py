@@ -40,7 +40,7 @@ class RunningBoard:
         if image.board_id != board.id:
             raise ToolError(
                 f"the image '{image.path}' was built for the board '{image.board_id}', not for '{board.id}'",
-                f"run `edgekit generate` and `edgekit build` for --board {board.id}",
+                f"run `edgekit flash --board {board.argument} --model MODEL`, which builds it too",
             )
         self._image = image
         self._board = board

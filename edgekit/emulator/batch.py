@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import scratch
+from edgekit.answers import Answers
 from edgekit.board import Board
 from edgekit.emulator import check_runnable, ending, qemu
 from edgekit.errors import DeviceError, OutputError, ToolError, UsageError
@@ -31,20 +32,6 @@ SCORES = "edgekit-scores.bin"
 _LOOK_S = 0.05
 _HEAD = struct.Struct("<4s32s32s")
 _END = struct.Struct("<4sI")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """What a batch of frames came to."""
-
-    scores: NDArray[np.int8]
-    """[N, classes]"""
-    preprocess_ticks: NDArray[np.uint64]
-    """[N], in the unit of the board's ticks."""
-    invoke_ticks: NDArray[np.uint64]
-    """[N], likewise. Nothing interrupts a batch: the same frames count the same on every run."""
-    stack_bytes: int
-    """The most stack that was in use."""
 
 
 def can_run(board: Board) -> bool:
@@ -62,8 +49,10 @@ def run(
     arguments: Sequence[str] = (),
     timeout_s: float = 60.0,
     progress: Callable[[float], None] = lambda _: None,
-) -> Batch:
+) -> Answers:
     """Run every frame through the firmware.
+
+    Nothing interrupts a batch: the same frames count the same ticks on every run.
 
     Args:
         image: a built firmware for this board.
@@ -104,7 +93,7 @@ def run(
             raise OutputError(
                 f"cannot exchange frames with QEMU: {error}", "set TMPDIR to a larger place"
             ) from error
-    return _joined(found)
+    return _joined(found, board.ticks.unit)
 
 
 @dataclass(slots=True, eq=False)
@@ -205,11 +194,13 @@ def _read(part: _Part, image: FirmwareImage, record: np.dtype[Any]) -> tuple[NDA
     return np.frombuffer(content, record, count, _HEAD.size), int(stack)
 
 
-def _joined(found: list[tuple[NDArray[Any], int]]) -> Batch:
+def _joined(found: list[tuple[NDArray[Any], int]], unit: str) -> Answers:
     records = np.concatenate([part for part, _ in found])
-    return Batch(
-        scores=np.ascontiguousarray(records["scores"]),
-        preprocess_ticks=np.ascontiguousarray(records["preprocess"]),
-        invoke_ticks=np.ascontiguousarray(records["invoke"]),
+    return Answers(
+        np.ascontiguousarray(records["scores"]),
+        "files",
+        unit,
+        tuple(records["preprocess"].tolist()),
+        tuple(records["invoke"].tolist()),
         stack_bytes=max(stack for _, stack in found),
     )

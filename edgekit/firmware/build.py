@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit import process, scratch, toolchain
-from edgekit.board import Board
-from edgekit.errors import DoesNotFitError, OutputError, ToolError, UsageError
+from edgekit.board import Board, named
+from edgekit.errors import OutputError, ToolError, UsageError
 from edgekit.files import locked, read_regular, write_whole
-from edgekit.firmware import layout, manifest, sdk
+from edgekit.firmware import layout, manifest, sdk, seal
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.firmware.manifest import OBJECTS
 from edgekit.firmware.project import defines, include_folders
@@ -36,8 +35,6 @@ WARNINGS = (
     "-Werror",
 )
 _COMPILE_S = 600
-# How GNU ld says that a region of its script is too small.
-_OVERFLOW = re.compile(r"region `([a-z0-9_]+)' overflowed by (\d+) bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def build(
         DoesNotFitError: the linked firmware is larger than a region of the board, or its flash or RAM.
         OutputError: the folder cannot be written.
     """
-    with locked(_checked(project_dir)):
+    with locked(_checked(project_dir, board)):
         found = _project(project_dir, board)
         if board.build.sdk:
             if compiler or cflags:
@@ -91,16 +88,14 @@ def build(
             return _build(project_dir, found, board, chosen, tuple(cflags), jobs or os.cpu_count() or 1)
 
 
-def load_image(project_dir: Path) -> FirmwareImage:
+def load_image(project_dir: Path, board: Board) -> FirmwareImage:
     """Return the image that was built last from the project as it stands.
 
     Raises:
         ToolError: it was not built, or generated anew since.
     """
-    with locked(_checked(project_dir)):
-        found = manifest.read(project_dir)
-        assert found is not None
-        hint = f"run `edgekit build {project_dir} --board {found.board_id}`"
+    with locked(_checked(project_dir, board)):
+        hint = f"run `edgekit build {_quoted(project_dir)} --board {board.argument}`"
         try:
             image = FirmwareImage.load(project_dir)
         except FileNotFoundError as error:
@@ -110,25 +105,33 @@ def load_image(project_dir: Path) -> FirmwareImage:
     return image
 
 
-def _checked(project_dir: Path) -> Path:
+def _checked(project_dir: Path, board: Board) -> Path:
     if manifest.read(project_dir) is None:
         raise ToolError(
             f"'{project_dir}' is not a firmware project: it has no {manifest.NAME}",
-            f"run `edgekit generate model.tflite --board ID -o {project_dir}`",
+            _generate(project_dir, board),
         )
     return project_dir
+
+
+def _generate(project_dir: Path, board: Board) -> str:
+    return f"run `edgekit generate MODEL --board {board.argument} -o {_quoted(project_dir)}`"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _project(project_dir: Path, board: Board) -> manifest.Manifest:
     found = manifest.read(project_dir)
     assert found is not None
-    hint = f"run `edgekit generate model.tflite --board {board.id} -o {project_dir}`"
+    hint = _generate(project_dir, board)
     if not found.complete:
         raise ToolError(f"'{project_dir}' is not complete: its generation was interrupted", hint)
     if found.board_id != board.id:
         raise ToolError(
             f"'{project_dir}' was generated for the board '{found.board_id}', not for '{board.id}'",
-            f"name its board with --board {found.board_id}, or {hint}",
+            f"name its board with --board {named(found.board_id)}, or {hint}",
         )
     manifest.check_inside(project_dir, found.files)
     return found
@@ -165,27 +168,19 @@ def _build(
     try:
         for _ in pool.map(lambda job: _make(project_dir, job, compiler), compiles):
             pass
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        process.interrupt()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
     _link(project_dir, link, board, compiler)
     content = _read(project_dir / IMAGE)
     sections = layout.read_sections(content, str(project_dir / IMAGE)) if board.memory.regions else ()
     layout.check(sections, board)
-    image = FirmwareImage(
-        path=project_dir / IMAGE,
-        board_id=board.id,
-        model_digest=found.model_digest,
-        contract_digest=found.contract_digest,
-        project_digest=project_digest,
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        compiler=compiler.version,
-        debug=found.debug,
-        protocol=found.protocol,
-        sections=sections,
+    return FirmwareImage.record(
+        project_dir / IMAGE, content, found, project_digest, compiler.version, sections
     )
-    image.save()
-    return image
 
 
 def _compile_jobs(
@@ -235,14 +230,8 @@ def _link(project_dir: Path, job: _Job, board: Board, compiler: Compiler) -> Non
     try:
         _make(project_dir, job, compiler)
     except ToolError as error:
-        overflows = dict(_OVERFLOW.findall(error.message))
-        if not overflows:
-            raise
-        said = ", ".join(f"the region '{name}' by {int(size):,} bytes" for name, size in overflows.items())
-        raise DoesNotFitError(
-            f"the firmware is too large for '{board.id}': it exceeds {said}",
-            "use a smaller input, fewer channels, or a board with more memory",
-        ) from error
+        layout.check_overflow(error, board)
+        raise
 
 
 def _make(project_dir: Path, job: _Job, compiler: Compiler) -> None:
@@ -275,8 +264,10 @@ def _is_fresh(project_dir: Path, job: _Job) -> bool:
 
 
 def _stamp(project_dir: Path, job: _Job) -> bytes:
-    """Return what stands beside an output: how it was made, and what it is, lest a power cut pass for it."""
-    return f"{job.key} {_digest(_read(project_dir / job.output))}".encode()
+    """Return what stands beside an output: how it was made and what it is, sealed: after a power cut or from
+    a stranger, it may be another.
+    """
+    return seal.of(f"{job.key} {_digest(_read(project_dir / job.output))}")
 
 
 def _key_path(project_dir: Path, job: _Job) -> Path:

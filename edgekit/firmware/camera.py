@@ -7,7 +7,7 @@ from edgekit import resources
 from edgekit.board import Board
 from edgekit.contract import Color, Contract
 from edgekit.errors import UsageError
-from edgekit.firmware import esp32s3
+from edgekit.firmware import families
 
 SIZES = (("240X240", 240, 240), ("QVGA", 320, 240), ("VGA", 640, 480), ("SVGA", 800, 600))
 """What sensors of these boards deliver as RGB565: name of the size, width, height. The smallest first."""
@@ -33,7 +33,7 @@ def folder(board: Board) -> Path:
     return own if board.emulator is None else resources.firmware_templates() / "synthetic_camera"
 
 
-def view(board: Board, agreed: Contract) -> View:
+def view(board: Board, contract: Contract) -> View:
     """Choose the picture that a board's camera takes for a model: the smallest that holds its frame.
 
     Raises:
@@ -42,20 +42,17 @@ def view(board: Board, agreed: Contract) -> View:
     """
     if (board.camera is None and board.emulator is None) or not folder(board).is_dir():
         raise UsageError(f"the board '{board.id}' has no camera that edgekit knows", "leave out --camera")
-    if esp32s3.wanted(board) and esp32s3.read(board).psram == "none":
+    if reason := families.of(board).no_camera(board):
+        raise UsageError(reason, "leave out --camera")
+    if contract.preprocess is None or contract.table is None:
         raise UsageError(
-            f"the camera's driver keeps its pictures in PSRAM, and the board '{board.id}' has none",
+            f"the model's input {list(contract.input_shape)} is not an image, and a camera takes images",
             "leave out --camera",
         )
-    if agreed.preprocess is None or agreed.table is None:
-        raise UsageError(
-            f"the model's input {list(agreed.input_shape)} is not an image, and a camera takes images",
-            "leave out --camera",
-        )
-    height, width = agreed.input_shape[1:3]
+    height, width = contract.input_shape[1:3]
     for name, across, down in SIZES:
         if width <= across and height <= down:
-            return View(name, across, down, width, height, _ORDERS[agreed.preprocess.color])
+            return View(name, across, down, width, height, _ORDERS[contract.preprocess.color])
     raise UsageError(
         f"the model takes images of {width}x{height}, and the camera's largest are {across}x{down}",
         "use a smaller input, or leave out --camera",

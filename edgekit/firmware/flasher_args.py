@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ToolError
+from edgekit.files import read_regular
 from edgekit.firmware.image import FlashSettings, Part
 from edgekit.firmware.manifest import is_safe
 from edgekit.untrusted import parse_json
@@ -54,8 +55,7 @@ def read(build_dir: Path) -> FlasherArgs:
     """Read the flasher_args.json of a build folder. Raises ToolError where it is missing or wrong."""
     path = build_dir / NAME
     try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_TEXT + 1)
+        text = read_regular(path, _LARGEST_TEXT)
     except OSError as error:
         raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
     return parse(text, str(path))

@@ -10,9 +10,9 @@ from typing import Any
 
 from edgekit import untrusted
 from edgekit.errors import ToolError
-from edgekit.files import write_whole
+from edgekit.files import read_regular, write_whole
 from edgekit.firmware.layout import Section
-from edgekit.firmware.manifest import is_safe
+from edgekit.firmware.manifest import Manifest, is_safe
 from edgekit.toml_table import NAME as BOARD_ID
 
 RECORD = "image.json"
@@ -83,7 +83,7 @@ class Part:
     def of(cls, name: str, offset: int, path: Path) -> "Part":
         """Describe a file. Raises ToolError where it cannot be read."""
         try:
-            content = untrusted.read(path, _MOST_IMAGE_BYTES)
+            content = read_regular(path, _MOST_IMAGE_BYTES)
         except OSError as error:
             raise ToolError(f"cannot read '{path}': {error.strerror}", _HINT) from error
         return cls(name, offset, path, len(content), hashlib.sha256(content).hexdigest())
@@ -106,13 +106,42 @@ class FirmwareImage:
     debug: bool
     """Whether the firmware keeps a checksum of each step's output."""
     protocol: str = "edgekit"
-    """What it speaks on its serial line: a `Protocol` of edgekit.firmware.project."""
+    """What it speaks on its serial line: a module of edgekit.firmware.protocols."""
     sections: tuple[Section, ...] = ()
     """What takes memory, by address; empty for a board whose file lists no regions."""
     parts: tuple[Part, ...] = ()
     """All files that go to flash, by offset, `path` among them; empty where `path` is all there is."""
     flash_settings: FlashSettings | None = None
     """How esptool writes it; None where the board needs nothing of the kind."""
+
+    @classmethod
+    def record(
+        cls,
+        path: Path,
+        content: bytes,
+        project: Manifest,
+        project_digest: str,
+        compiler: str,
+        sections: tuple[Section, ...],
+        **flash: Any,
+    ) -> "FirmwareImage":
+        """Write, beside the file that a build made of a project, what it is. Raises OutputError."""
+        image = cls(
+            path,
+            board_id=project.board_id,
+            model_digest=project.model_digest,
+            contract_digest=project.contract_digest,
+            project_digest=project_digest,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            compiler=compiler,
+            debug=project.debug,
+            protocol=project.protocol,
+            sections=sections,
+            **flash,
+        )
+        image.save()
+        return image
 
     def save(self) -> None:
         """Write the record beside the image. Raises OutputError."""
@@ -132,7 +161,7 @@ class FirmwareImage:
         """
         path = folder / RECORD
         try:
-            fields = untrusted.parse_json(untrusted.read(path, _MOST_BYTES))
+            fields = untrusted.parse_json(read_regular(path, _MOST_BYTES))
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -142,7 +171,7 @@ class FirmwareImage:
         image = _checked(folder, path, fields)
         for file, digest in ((image.path, image.sha256), *((part.path, part.sha256) for part in image.parts)):
             try:
-                content = untrusted.read(file, _MOST_IMAGE_BYTES)
+                content = read_regular(file, _MOST_IMAGE_BYTES)
             except OSError as error:
                 raise ToolError(f"cannot read the image '{file}': {error.strerror}", _HINT) from error
             if hashlib.sha256(content).hexdigest() != digest:

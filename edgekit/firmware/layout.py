@@ -4,6 +4,7 @@ The image is an ELF file (System V ABI, generic part), 32 or 64 bits, little-end
 linker, but it lies in a folder like any other file: every offset is checked.
 """
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ _ALLOCATED = 2
 _NO_BITS = 8
 _LOAD = 1
 _HINT = "run `edgekit build` again"
+_SMALLER = "use a smaller input, fewer channels, or a board with more memory"
+# How GNU ld says that a region of its script is too small.
+_OVERFLOW = re.compile(r"region `([A-Za-z0-9_]+)' overflowed by (\d+) bytes")
+# How ESP-IDF's check_sizes.py says that the application is larger than its partition.
+_APP_TOO_LARGE = "too small for binary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,21 @@ def check(sections: Sequence[Section], board: Board) -> None:
             raise DoesNotFitError(
                 f"the linked firmware takes {used:,} bytes of {name} on '{board.id}', which has "
                 f"{available:,} ({sizes})",
-                "use a smaller input, fewer channels, or a board with more memory",
+                _SMALLER,
             )
+
+
+def check_overflow(error: ToolError, board: Board) -> None:
+    """Raise DoesNotFitError if a failed build means that a region or ESP-IDF's partition is too small."""
+    places = [
+        f"the region '{name}' by {int(size):,} bytes" for name, size in _OVERFLOW.findall(error.message)
+    ]
+    if not places and _APP_TOO_LARGE in error.message:
+        places = ["its partition"]
+    if places:
+        raise DoesNotFitError(
+            f"the firmware is too large for '{board.id}': it exceeds {', '.join(places)}", _SMALLER
+        ) from error
 
 
 def _taken(section: Section, region: Region) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgekit import untrusted
 from edgekit.errors import ToolError
+from edgekit.files import read_regular
 from edgekit.toml_table import NAME as BOARD_ID
 
 NAME = "edgekit.json"
@@ -20,6 +21,28 @@ SCHEMA = 1
 _MOST_BYTES = 1 << 26
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_CMAKE = "CMakeLists.txt"
+# What builds leave at the top of a project, ESP-IDF's own idf.py among them.
+_MADE = (
+    *(NAME, OBJECTS, "image.json", "firmware", "firmware.bin", "output.img", "build", "build/sdkconfig"),
+    *("build/sdkconfig.key", "sdkconfig", "sdkconfig.old", "dependencies.lock", "managed_components"),
+)
+_SOURCES = re.compile(r"\.(h|hh|hpp|hxx|inc|inl|def|tcc|ipp|c|cc|cpp|cxx|s|sx|asm|ld|lds|a|o|gch|pch)$")
+_NOTES = (
+    ".md",
+    ".txt",
+    ".rst",
+    ".log",
+    ".pdf",
+    ".png",
+    ".jpg",
+    ".html",
+    "readme",
+    "license",
+    "notes",
+    "todo",
+)
+_MOST_NOTES = 1000
 _HINT = "run `edgekit generate` again"
 
 
@@ -57,7 +80,7 @@ def read(folder: Path) -> Manifest | None:
     """
     path = folder / NAME
     try:
-        return _checked(path, untrusted.parse_json(untrusted.read(path, _MOST_BYTES)))
+        return _checked(path, untrusted.parse_json(read_regular(path, _MOST_BYTES)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -102,13 +125,14 @@ def _checked(path: Path, fields: object) -> Manifest:
 
 
 def check_inside(folder: Path, names: Iterable[str]) -> None:
-    """Refuse a project with links that lead out of it, and with pipes and devices in the place of files.
+    """Refuse a project with files that edgekit did not write and a build could read, or links out of it.
 
-    What is written into it would land elsewhere, and what is read from it might never end.
+    A foreign `app/stdint.h` would be compiled in place of the system's; what is written through a link would
+    land elsewhere, and what is read from a pipe might never end. What no build looks at may be there.
 
     Args:
         folder: the project; it need not be there yet.
-        names: its files, besides whatever lies at its top and among its objects.
+        names: its files.
 
     Raises:
         ToolError: naming the first of them.
@@ -121,11 +145,43 @@ def check_inside(folder: Path, names: Iterable[str]) -> None:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise ToolError(f"'{path}' is neither a file nor a folder", "remove it")
 
-    for place in (folder, folder / OBJECTS):
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
+    names = set(names)
+    objects = folder / OBJECTS
+    for path in sorted(objects.iterdir()) if objects.is_dir() else ():
+        if path.suffix != ".key" or path.is_symlink():  # any other key that is none is written anew
             check(path)
-    for name in names:
+    for name in sorted({*names, *_MADE}):
         check(folder / name)
+    with_headers = {str(PurePosixPath(name).parent) for name in names if name.endswith(".h")}
+    for place in sorted({str(PurePosixPath(name).parent) for name in names}):
+        is_esp_idf = _CMAKE in names and (place == "." or f"{place}/{_CMAKE}" in names)
+        _check_foreign(folder, place, names, place in with_headers, is_esp_idf)
+
+
+def _check_foreign(folder: Path, place: str, names: set[str], with_headers: bool, is_esp_idf: bool) -> None:
+    """Refuse what edgekit did not write in one folder of a project. Raises ToolError."""
+    own = {*names, *_MADE, *(str(parent) for name in names for parent in PurePosixPath(name).parents)}
+    for path in sorted((folder / place).iterdir()) if (folder / place).is_dir() else ():
+        name = path.name.lower()  # as some file systems see it
+        is_note = name.startswith(".") or name.endswith(_NOTES)
+        if path.relative_to(folder).as_posix() in own or not path.exists():
+            continue
+        is_read = bool(_SOURCES.search(name)) or (is_esp_idf and (not is_note or name == _CMAKE.lower()))
+        # C++ has headers whose names have no dot, and `sys/types.h` is in a folder.
+        if with_headers and "." not in name and not is_note:
+            is_read |= not path.is_dir() or _holds_headers(path)
+        if is_read:
+            raise ToolError(
+                f"'{path}' is not a file of the project '{folder}', and a build could read it", "move it away"
+            )
+
+
+def _holds_headers(folder: Path) -> bool:
+    found = (name for _, _, names in os.walk(folder) for name in names)
+    for number, name in enumerate(found):
+        if number == _MOST_NOTES or "." not in name or _SOURCES.search(name.lower()):
+            return True
+    return False
 
 
 def is_safe(name: str) -> bool:

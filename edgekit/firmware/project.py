@@ -5,28 +5,20 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit import __version__, resources
 from edgekit.board import Board, Runtime
-from edgekit.errors import OutputError, ProjectError, ToolError, UsageError
+from edgekit.errors import OutputError, ProjectError, ToolError
 from edgekit.files import TEMPORARY, locked, read_regular, write_whole
-from edgekit.firmware import camera as board_camera
-from edgekit.firmware import esp32s3, manifest, mlperf_tiny, partitions
+from edgekit.firmware import camera, families, manifest, options
+from edgekit.firmware.options import PLAIN, Firmware
 
 if TYPE_CHECKING:  # the generator brings numpy, which a build does not need
     from edgekit.codegen.generator import GeneratedModel
 
 _KERNEL = re.compile(r"ek_[a-z0-9_]+")
-
-
-class Protocol(StrEnum):
-    """What the firmware speaks on its serial line: a folder of firmware_templates/app/."""
-
-    EDGEKIT = "edgekit"
-    MLPERF_TINY = "mlperf_tiny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +28,7 @@ class FirmwareProject:
     board_id: str
     model_digest: str
     contract_digest: str
-    debug: bool
-    protocol: Protocol
+    firmware: Firmware
     files: Mapping[str, bytes] = field(repr=False)
     kernels: Mapping[str, str]
     """Kernel name to the folder that it was taken from."""
@@ -47,10 +38,8 @@ class FirmwareProject:
 def assemble(
     model: "GeneratedModel",
     board: Board,
+    firmware: Firmware = PLAIN,
     *,
-    debug: bool = False,
-    mlperf: mlperf_tiny.Identity | None = None,
-    camera: bool = False,
     external: Collection[str] = (),
 ) -> FirmwareProject:
     """Make the firmware project of a model for a board, in memory. Equal input gives equal bytes.
@@ -58,78 +47,41 @@ def assemble(
     Args:
         model: the generated C.
         board: decides the template, the kernels and the settings of the application.
-        debug: compile with EK_TRACE, so that the firmware keeps a checksum of each step's output.
-        mlperf: speak the MLPerf Tiny device protocol instead of edgekit's own, under this identity.
-        camera: the board's own camera as a second source of frames.
+        firmware: protocol, debug and camera.
         external: what lies in the board's external memory: of `frame buffers` and `arena`.
 
     Raises:
-        UsageError: a debug build for a protocol that has no packet for the checksums, or for TensorFlow Lite
-            Micro, which does not keep every operator's output; or a camera for a board, a model or a
-            protocol without.
+        UsageError: protocol, runtime, board or model cannot do what `firmware` wants.
         ProjectError: the board names no kernel folder that has a kernel the model needs, or its facts are
             not those of its template.
         DoesNotFitError: the model is larger than a partition of the board's flash can be.
     """
-    protocol = Protocol.EDGEKIT if mlperf is None else Protocol.MLPERF_TINY
-    if debug and model.runtime is Runtime.TFLM:
-        raise UsageError(
-            "the runtime tflm cannot record the output of every step",
-            "leave out --debug, or use --runtime compiled",
-        )
-    if mlperf is not None:
-        if debug:
-            raise UsageError(
-                "the MLPerf Tiny protocol cannot ask for the steps that a debug build records",
-                "leave out --debug, or use --protocol edgekit",
-            )
-        if camera:
-            raise UsageError("the MLPerf Tiny protocol knows no camera", "leave out --camera")
-        board = replace(board, serial=replace(board.serial, baud=mlperf_tiny.BAUD))
-    view = board_camera.view(board, model.contract) if camera else None
-    templates = resources.firmware_templates()
-    files = {f"model/{name}": content for name, content in model.files.items()}
-    kernels: dict[str, str] = {}
-    if model.runtime is Runtime.COMPILED:
-        kernels = {step.kernel: step.folder for step in model.steps if step.kernel}
-        files |= _runtime(templates / "runtime", board, kernels)
-    files |= _application(templates / "app", protocol)
-    for folder in (*board.build.shared, board.build.template):
-        files |= _tree(templates / folder, "")
-    stored = "model.bin" in model.files
-    if stored:
-        assert mlperf is None, "the texts of a model's scores would be in the firmware, the model would not"
-        files |= _tree(templates / "stored_model", "stored_model/")
-        files |= _tree(templates / f"{board.build.template}_model", "")
-    if camera:
-        files |= _tree(templates / "camera", "camera/")
-        files |= _tree(board_camera.folder(board), "")
-    context = _context(board, debug, model, mlperf, files)
-    context |= {
-        "camera": view,
-        "stored": stored,
+    options.check(firmware, model, board)
+    baud = firmware.protocol.baud or board.serial.baud
+    board = replace(board, serial=replace(board.serial, baud=baud))
+    kernels = {step.kernel: step.folder for step in model.steps if step.kernel}
+    files = _sources(model, board, firmware, kernels)
+    context = _context(board, firmware, files) | {
+        "camera": camera.view(board, model.contract) if firmware.camera else None,
+        "stored": bool(model.stored_bytes),
         "external": tuple(external),
         "kernel_folders": sorted(set(kernels.values())),
     }
-    if esp32s3.wanted(board):
-        facts = esp32s3.read(board)
-        context |= {"esp32s3": facts, "partitions": partitions.table(model, board, facts.flash_bytes)}
+    context |= firmware.protocol.context(model.contract)
+    context |= families.of(board).context(model, board)
     files = _render(files, context)
     for name in files:
         if not manifest.is_safe(name) or name == manifest.NAME:
             raise ProjectError(f"a firmware project cannot have a file named '{name}'")
+    fields = _fields(model, board, firmware, kernels, files) | {"external_memory": sorted(external)}
     return FirmwareProject(
         board_id=board.id,
         model_digest=model.model_digest,
         contract_digest=model.contract_digest,
-        debug=debug,
-        protocol=protocol,
+        firmware=firmware,
         files=dict(sorted(files.items())),
         kernels=kernels,
-        manifest=manifest.to_json(
-            _fields(model, board, debug, protocol, kernels, files)
-            | {"camera": camera, "external_memory": sorted(external)}
-        ),
+        manifest=manifest.to_json(fields),
     )
 
 
@@ -173,6 +125,29 @@ def defines(debug: bool) -> tuple[str, ...]:
     return ("-DEK_TRACE=1",) if debug else ()
 
 
+def _sources(
+    model: "GeneratedModel", board: Board, firmware: Firmware, kernels: Mapping[str, str]
+) -> dict[str, bytes]:
+    """Return all files before templates are filled in; the board's own come last and may replace others."""
+    templates = resources.firmware_templates()
+    files = {f"model/{name}": content for name, content in model.files.items()}
+    if model.runtime is Runtime.COMPILED:
+        files |= _runtime(templates / "runtime", board, kernels)
+    shared = _tree(templates / "app", "app/")
+    files |= {name: content for name, content in shared.items() if name.count("/") == 1}
+    files |= _tree(templates / "app" / firmware.protocol.name, "app/")
+    for folder in (*board.build.shared, board.build.template):
+        files |= _tree(templates / folder, "")
+    if model.stored_bytes:
+        assert firmware.protocol.stored_model, "the firmware speaks of one model, and another could be stored"
+        files |= _tree(templates / "stored_model", "stored_model/")
+        files |= _tree(templates / f"{board.build.template}_model", "")
+    if firmware.camera:
+        files |= _tree(templates / "camera", "camera/")
+        files |= _tree(camera.folder(board), "")
+    return files
+
+
 def _runtime(folder: Path, board: Board, kernels: Mapping[str, str]) -> dict[str, bytes]:
     """Return the runtime's files: its headers, and each kernel from its folder."""
     files = _tree(folder / "include", "runtime/include/")
@@ -189,12 +164,6 @@ def _runtime(folder: Path, board: Board, kernels: Mapping[str, str]) -> dict[str
     return files
 
 
-def _application(folder: Path, protocol: Protocol) -> dict[str, bytes]:
-    """Return what all applications share, and the one that speaks the protocol."""
-    shared = {f"app/{name}": content for name, content in _tree(folder, "").items() if "/" not in name}
-    return shared | _tree(folder / protocol, "app/")
-
-
 def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
     """Return the files under a folder of templates; hidden ones stay out."""
     found = {}
@@ -205,26 +174,16 @@ def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
     return found
 
 
-def _context(
-    board: Board,
-    debug: bool,
-    model: "GeneratedModel",
-    mlperf: mlperf_tiny.Identity | None,
-    files: Iterable[str],
-) -> dict[str, Any]:
-    """Return what templates may use: the settings, and the names of all files."""
+def _context(board: Board, firmware: Firmware, files: Iterable[str]) -> dict[str, Any]:
+    """Return what all templates may use: the settings, and the names of all files."""
     names = {name.removesuffix(".j2") for name in files}
-    context = {
+    return {
         "board": board,
         "version": __version__,
         "sources": sorted(name for name in names if name.endswith((".c", ".cc"))),
         "include_folders": include_folders(names),
-        "defines": defines(debug),
+        "defines": defines(firmware.debug),
     }
-    if mlperf is not None:
-        scale, zero_point = model.contract.output_scale, model.contract.output_zero_point
-        context |= {"mlperf": mlperf, "scores": mlperf_tiny.score_texts(scale, zero_point)}
-    return context
 
 
 def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str, bytes]:
@@ -251,8 +210,7 @@ def _render(files: Mapping[str, bytes], context: Mapping[str, Any]) -> dict[str,
 def _fields(
     model: "GeneratedModel",
     board: Board,
-    debug: bool,
-    protocol: Protocol,
+    firmware: Firmware,
     kernels: Mapping[str, str],
     files: Mapping[str, bytes],
 ) -> dict[str, Any]:
@@ -262,8 +220,8 @@ def _fields(
         "edgekit": __version__,
         "board": board.id,
         "runtime": model.runtime.value,
-        "debug": debug,
-        "protocol": protocol.value,
+        **_options(firmware),
+        "camera": firmware.camera,
         "model_digest": model.model_digest,
         "contract_digest": model.contract_digest,
         "memory": {
@@ -281,13 +239,16 @@ def _fields(
     }
 
 
+def _options(firmware: Firmware) -> dict[str, Any]:
+    return {"debug": firmware.debug, "protocol": firmware.protocol.name}
+
+
 def _opening(project: FirmwareProject, files: Mapping[str, str]) -> bytes:
     """Return the edgekit.json that stands while the files are being written."""
     return manifest.to_json(
         {
             "board": project.board_id,
-            "debug": project.debug,
-            "protocol": project.protocol.value,
+            **_options(project.firmware),
             "model_digest": project.model_digest,
             "contract_digest": project.contract_digest,
             "files": dict(files),

@@ -63,7 +63,7 @@ def installed(board: Board) -> FirmwareImage:
     Raises:
         FlashError: nothing was flashed, or it is damaged.
     """
-    hint = f"run `edgekit flash --board {board.id}`"
+    hint = f"run `edgekit flash --board {board.argument} --model MODEL`"
     try:
         image = FirmwareImage.load(_folder(board))
     except FileNotFoundError as error:

@@ -17,7 +17,7 @@ import pytest
 import small_models
 from host.conversation import classify
 
-from edgekit import board, contract, pipeline, resources
+from edgekit import board, contract, export, models, resources
 from edgekit.cli import _app
 from edgekit.device.client import Device
 from edgekit.device.frame import PacketType
@@ -305,6 +305,6 @@ def test_a_public_model_answers_as_the_oracle(tmp_path: Path, anchor: Callable[[
 def test_the_command_writes_the_library(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(small_models.classifier())
-    made, files = pipeline.export_arduino(pipeline.load_model(path), tmp_path / "out" / "x.zip", name=NAME)
+    made, files = export.export_arduino(models.load_model(path), tmp_path / "out" / "x.zip", name=NAME)
     assert (tmp_path / "out" / "x.zip").read_bytes() == arduino.pack(files, NAME)
     assert made.name == "ek_model"

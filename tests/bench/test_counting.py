@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import small_models
 
-from edgekit import board, pipeline, process, toolchain
+from edgekit import board, models, pipeline, process, toolchain
 from edgekit.bench import measure
 from edgekit.bench.result import Bench, Method
 from edgekit.emulator import batch, counter, qemu
 from edgekit.errors import ToolError
 from edgekit.firmware import build
+from edgekit.models import Model
 from edgekit.oracle import Oracle
-from edgekit.pipeline import Model
 
 BOARDS = ("mps3_an547", "mps2_an386", "riscv_virt", "xtensa_kc705")
 FRAMES = np.random.default_rng(9).integers(-128, 128, (3, 8, 8, 3), np.int8)
@@ -25,7 +25,7 @@ FRAMES = np.random.default_rng(9).integers(-128, 128, (3, 8, 8, 3), np.int8)
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     path = tmp_path_factory.mktemp("model") / "classifier.tflite"
     path.write_bytes(small_models.classifier())
-    return pipeline.load_model(path)
+    return models.load_model(path)
 
 
 @pytest.fixture(scope="module")

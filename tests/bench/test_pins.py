@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import small_models
 
-from edgekit import board, pipeline, proof
+from edgekit import board, models, proof
 from edgekit.bench import measure
 from edgekit.bench.result import Method
 
@@ -40,7 +40,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_a_run_takes_no_more_instructions_than_it_did(
     path: Path, target: str, request: pytest.FixtureRequest
 ) -> None:
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     found = measure.measure(model, board.load(target), proof.random_frames(model.contract, FRAMES, SEED))
     assert found.method is Method.PLUGIN, found.notes
     assert found.instructions_highest is not None

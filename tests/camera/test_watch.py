@@ -14,7 +14,7 @@ import sights
 import small_models
 
 from edgekit import board as boards
-from edgekit import contract, pipeline
+from edgekit import connection, contract
 from edgekit.codegen.generator import generate
 from edgekit.contract import Color, Preprocess, Resize
 from edgekit.device import frame as wire
@@ -24,6 +24,7 @@ from edgekit.errors import DeviceError, UsageError
 from edgekit.firmware import build, project
 from edgekit.firmware import camera as board_camera
 from edgekit.firmware.image import FirmwareImage
+from edgekit.firmware.options import Firmware
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle
 
@@ -49,7 +50,7 @@ def firmware(
     mean, std = (0.0,) * color.channels, (1.0,) * color.channels
     preprocess = Preprocess(color, Resize.SQUASH, mean, std)
     agreed = contract.for_graph(graph, preprocess=preprocess, labels=None, oracle="")
-    project.write(project.assemble(generate(graph, agreed), HOST, camera=camera), folder)
+    project.write(project.assemble(generate(graph, agreed), HOST, Firmware(camera=camera)), folder)
     if replaced:
         (folder / "camera.c").write_text(replaced)
     return build.build(folder, HOST, cflags=SANITIZE)
@@ -94,7 +95,7 @@ def power(image: FirmwareImage) -> Iterator[Power]:
 )
 def test_answers_are_the_oracles_on_the_very_frames(color: Color, order: int, tmp_path: Path) -> None:
     image = firmware(tmp_path, color=color)
-    with pipeline.open_device(HOST, image=image, timeout_s=60) as device:
+    with connection.open_device(HOST, image=image, timeout_s=60) as device:
         found = list(islice(device.watch(every=1), 20))
         assert device.statistics.frames >= 20  # what had arrived when the caller stopped counts, too
     assert [sighting.prediction.seq for sighting in found] == list(range(20))
@@ -228,7 +229,7 @@ def test_a_camera_that_fails(works: str, said: str, tmp_path: Path) -> None:
 
 def test_firmware_without_a_camera(tmp_path: Path) -> None:
     image = firmware(tmp_path, camera=False)
-    with pipeline.open_device(HOST, image=image, timeout_s=60) as device:
+    with connection.open_device(HOST, image=image, timeout_s=60) as device:
         assert not device.hello.has_camera
         with pytest.raises(DeviceError, match="built without a camera"):
             next(iter(device.watch()))
@@ -237,7 +238,7 @@ def test_firmware_without_a_camera(tmp_path: Path) -> None:
 def test_models_that_see_no_images(tmp_path: Path) -> None:
     graph = tflite.parse(small_models.fully_connected())
     with pytest.raises(UsageError, match="is not an image"):
-        project.assemble(generate(graph, contract.of(graph)), HOST, camera=True)
+        project.assemble(generate(graph, contract.of(graph)), HOST, Firmware(camera=True))
 
 
 def test_models_that_see_more_than_the_camera() -> None:

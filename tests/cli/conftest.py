@@ -1,7 +1,10 @@
 """Runs commands in this process, and makes a small model with a contract for them."""
 
 import json
+import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,8 +15,9 @@ import numpy as np
 import pytest
 import small_models
 
-from edgekit import board, contract, pipeline
+from edgekit import board, contract, models, pipeline
 from edgekit.cli import _app
+from edgekit.firmware.options import Firmware
 from edgekit.graph import label_metadata, metadata, tflite
 
 SHAPE = (8, 8, 3)
@@ -52,6 +56,22 @@ def cli(
         code = _app._run([str(a) for a in arguments])
         said = capsys.readouterr()
         return Done(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def paste(tmp_path: Path) -> Callable[[str], Done]:
+    """Return a function that gives a line to a shell, in the current folder."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "edgekit").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m edgekit "$@"\n')
+    (programs / "edgekit").chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
+
+    def run(line: str) -> Done:
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, env=environment)
+        return Done(done.returncode, done.stdout, done.stderr)
 
     return run
 
@@ -100,7 +120,7 @@ def host_on_pty() -> Callable[..., AbstractContextManager[str]]:
 
     @contextmanager
     def run(model: Path, *, debug: bool = False) -> Iterator[str]:
-        image = pipeline.build_image(pipeline.load_model(model), board.load("host"), debug=debug)
+        image = pipeline.build_image(models.load_model(model), board.load("host"), Firmware(debug=debug))
         process = subprocess.Popen([image.path, "--pty"], stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small_models
 
-from edgekit import board, flash, pipeline
+from edgekit import board, flash, models, pipeline
 
 
 def failed(done, code: int, *words: str) -> None:  # type: ignore[no-untyped-def]
@@ -216,7 +216,7 @@ def test_a_reader_that_goes_away_is_no_error(model: Path) -> None:
 @pytest.mark.parametrize("when", ["hello", "prediction"])
 def test_ctrl_c_ends_with_130_and_leaves_no_process(model: Path, tmp_path: Path, when: str) -> None:
     host = board.load("host")
-    flash.flash(pipeline.build_image(pipeline.load_model(model), host), host)
+    flash.flash(pipeline.build_image(models.load_model(model), host), host)
     np.savez(tmp_path / "many.npz", images=np.zeros((20000, 8, 8, 3), np.uint8))
     options = ("--model", model, "--source", tmp_path / "many.npz", "--json")
     command = [sys.executable, "-m", "edgekit", "monitor", *options]

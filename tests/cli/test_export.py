@@ -34,7 +34,7 @@ def test_an_output_that_is_a_folder(cli: Callable, model: Path) -> None:
 def test_arduinos_tools_are_not_driven(cli: Callable, model: Path) -> None:
     made = cli("generate", model, "--board", "arduino", "-o", "out")
     assert made.code == 0
-    assert "next: edgekit export MODEL --format arduino" in made.out
+    assert f"next: edgekit export {model} --format arduino" in made.out
     built = cli("build", "--board", "arduino", "out", "--json")
     assert built.code == 7
     assert "edgekit export" in built.json["error"]["hint"]

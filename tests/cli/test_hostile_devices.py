@@ -15,11 +15,11 @@ from device.test_hostile_sscma import ALL, Board, message
 from hostile_line import Peer, on_terminal
 from mlperf.test_hostile_firmware import Firmware
 
-from edgekit import pipeline
+from edgekit import models
 
 
 def hello_for_ever(model: Path) -> Peer:
-    loaded = pipeline.load_model(model)
+    loaded = models.load_model(model)
     digests = (bytes.fromhex(loaded.contract.digest()), bytes.fromhex(loaded.digest))
     return Repeats(Hello(contract=digests[0], model=digests[1], outputs=loaded.contract.classes))
 

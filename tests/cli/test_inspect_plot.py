@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tflite_builder import Node, Value, build_graph
 
-from edgekit import pipeline
+from edgekit import inspection
 from edgekit.cli import _inspection, _plan_drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -22,7 +22,7 @@ def test_json_has_the_plan(cli: Callable, model: Path) -> None:
 
 
 def test_the_text_shows_each_step_and_names_the_bottleneck(cli: Callable, model: Path) -> None:
-    found = pipeline.inspect(model, [])
+    found = inspection.inspect(model, [])
     assert found.memory is not None
     lines = _inspection.memory_map(found.memory, len(found.layers))
     *rows, mark = [line[10:] for line in lines]
@@ -36,7 +36,7 @@ def test_the_text_shows_each_step_and_names_the_bottleneck(cli: Callable, model:
 
 
 def test_many_steps_share_columns(model: Path) -> None:
-    found = pipeline.inspect(model, [])
+    found = inspection.inspect(model, [])
     assert found.memory is not None
     lines = _inspection.memory_map(found.memory, 500)
     assert max(len(line) for line in lines) <= 10 + _inspection._COLUMNS
@@ -48,7 +48,7 @@ def test_svg(cli: Callable, model: Path, name: str) -> None:
     assert done.code == 0, done.err
     assert name in done.err
     root = ElementTree.parse(name).getroot()
-    found = pipeline.inspect(model, [])
+    found = inspection.inspect(model, [])
     assert found.memory is not None
     boxes = root.findall(f"{SVG}rect")
     assert len(boxes) == len(found.memory.places) + 3  # paper, frame and bottleneck
@@ -67,7 +67,7 @@ def test_png(cli: Callable, model: Path) -> None:
 
 
 def test_both_pictures_are_the_same_on_every_run(model: Path) -> None:
-    found = pipeline.inspect(model, [])
+    found = inspection.inspect(model, [])
     assert found.memory is not None
     for make in (_plan_drawing._svg, _plan_drawing._png):
         first, second = (make(_plan_drawing.picture(found, found.memory)) for _ in range(2))

@@ -33,6 +33,40 @@ def test_each_command_works_from_flags_alone(
     kinds = [line["type"] for line in done.lines]
     assert kinds == ["hello"] + ["prediction"] * 10 + ["summary"]
     summary = done.lines[-1]
+    assert set(done.lines[1]) == {
+        "type",
+        "seq",
+        "index",
+        "label",
+        "truth",
+        "scores",
+        "preprocess",
+        "invoke",
+        "link_ms",
+        "retransmissions",
+    }
+    assert set(summary) == {
+        "schema",
+        "type",
+        "ok",
+        "error",
+        "n",
+        "unit",
+        "accuracy",
+        "labelled",
+        "correct",
+        "invoke",
+        "preprocess",
+        "link",
+        "frames_per_second",
+        "retransmissions",
+        "resets",
+        "reconnections",
+        "confusion",
+        "board",
+        "warnings",
+    }
+    assert set(summary["link"]) == {"unit", "min", "p50", "p95", "max"}
     assert summary["n"] == summary["labelled"] == 10
     assert summary["unit"] == "microseconds"
     assert set(summary["invoke"]) == {"min", "p50", "p95", "max"}
@@ -67,6 +101,8 @@ def test_classify_writes_the_oracles_scores(cli: Callable, model: Path, frames: 
     assert done.code == 0, done.err
     assert done.json["n"] == 10
     assert done.json["board"] == "host"
+    assert set(done.json["link"]) == {"unit", "min", "p50", "p95", "max"}
+    assert (done.json["via"], done.json["resets"], done.json["reconnections"]) == ("serial", 0, 0)
     assert done.json["unit"] == "microseconds"
     assert done.json["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert done.json["retransmissions"] == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small_models
 
-from edgekit import board, pipeline
+from edgekit import board, connection, models
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_no_drop_is_allowed_that_is_no_number(cli: Callable) -> None:
 
 
 def test_one_value_stands_for_all_channels(model: Path) -> None:
-    one = pipeline.load_model(model, pipeline.ContractFlags(mean=(0.5,), std=(0.25,)))
-    all_three = pipeline.load_model(model, pipeline.ContractFlags(mean=(0.5,) * 3, std=(0.25,) * 3))
+    one = models.load_model(model, models.ContractFlags(mean=(0.5,), std=(0.25,)))
+    all_three = models.load_model(model, models.ContractFlags(mean=(0.5,) * 3, std=(0.25,) * 3))
     assert one.contract == all_three.contract
 
 
@@ -78,8 +78,8 @@ def test_labels_of_a_file_may_hold_commas_and_begin_with_a_mark(cli: Callable, f
     Path("labels,with,commas.txt").write_bytes(b'\xef\xbb\xbfcat, tabby\r\n"dog"\r\n' + b"x" * 3000)
     done = cli("flash", "--model", foreign, "--labels", "labels,with,commas.txt")
     assert done.code == 0, done.err
-    found = pipeline.load_model(foreign, pipeline.ContractFlags(labels=("cat, tabby", '"dog"', "x" * 3000)))
-    with pipeline.open_device(board.load("host"), model=found) as device:
+    found = models.load_model(foreign, models.ContractFlags(labels=("cat, tabby", '"dog"', "x" * 3000)))
+    with connection.open_device(board.load("host"), model=found) as device:
         assert device.classify(np.zeros((8, 8, 3), np.uint8)).label in found.contract.labels
 
 
@@ -98,7 +98,7 @@ def test_flash_finds_firmware_that_is_not_its_image(cli: Callable, model: Path) 
     assert cli("flash", "--model", model).code == 0
     record = Path("build/host/image.json")
     text = record.read_text()
-    digest = pipeline.load_model(model).digest
+    digest = models.load_model(model).digest
     record.write_text(text.replace(digest, "0" * 64))
     done = cli("flash", "--no-build")
     assert done.code == 11
@@ -106,13 +106,13 @@ def test_flash_finds_firmware_that_is_not_its_image(cli: Callable, model: Path) 
 
 
 def test_colour_and_resizing_leave_the_implied_table_alone(foreign: Path) -> None:
-    plain = pipeline.load_model(foreign).contract
-    cropped = pipeline.load_model(foreign, pipeline.ContractFlags(color="bgr", resize="crop")).contract
+    plain = models.load_model(foreign).contract
+    cropped = models.load_model(foreign, models.ContractFlags(color="bgr", resize="crop")).contract
     assert cropped.table == plain.table
     assert cropped.implied
-    stated = pipeline.load_model(foreign, pipeline.ContractFlags(mean=(0.5,), std=(0.5,))).contract
+    stated = models.load_model(foreign, models.ContractFlags(mean=(0.5,), std=(0.5,))).contract
     assert stated.table != plain.table
-    assert not pipeline.load_model(foreign, pipeline.ContractFlags(labels=("a", "b", "c"))).contract.implied
+    assert not models.load_model(foreign, models.ContractFlags(labels=("a", "b", "c"))).contract.implied
 
 
 def test_classes_are_matched_to_labels_that_were_named_and_to_no_others(

@@ -1,5 +1,6 @@
 """Pipes and devices where files are expected are refused at once: a pipe may never have another end."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from edgekit import resources
+from edgekit.models import ContractFlags, load_model
 
 pytestmark = pytest.mark.timeout(120)
 DIGITS = resources.examples() / "digits" / "digits.onnx"
@@ -126,3 +128,20 @@ def test_a_picture_that_becomes_a_pipe_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a pipe or a device"):
         found.images[0]
     assert np.asarray(found.images[1]).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("much", [False, True])
+def test_labels_come_from_a_pipe_that_the_user_types(cli: Callable, model: Path, much: bool) -> None:
+    labels = tuple(f"label {number}" for number in range(len(load_model(model).contract.labels)))
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as file:
+        file.write("\n".join(labels).encode())
+    name = "/dev/zero" if much else f"/dev/fd/{reading}"
+    done = cli("generate", model, "-o", "out", "--labels", name)
+    os.close(reading)
+    if much:
+        assert (done.code, "larger than 16,777,216 bytes" in done.err) == (2, True)
+    else:
+        assert done.code == 0, done.err
+        agreed = load_model(model, ContractFlags(labels=labels)).contract
+        assert json.loads(Path("out/edgekit.json").read_text())["contract_digest"] == agreed.digest()

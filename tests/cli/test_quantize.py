@@ -145,7 +145,7 @@ def test_ctrl_c_while_quantising_leaves_no_file(data: tuple[Path, Path], tmp_pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["calibration.npz", "test.npz"]
 
 
-def test_the_demo_runs_the_whole_line(cli: Callable) -> None:
+def test_the_demo_runs_the_whole_line(cli: Callable, paste: Callable) -> None:
     done = cli("demo", "--count", "200", "--json")
     assert done.code == 0, done.err
     lines = done.lines
@@ -154,9 +154,13 @@ def test_the_demo_runs_the_whole_line(cli: Callable) -> None:
     assert lines[-1]["accuracy"] >= 0.95
     assert lines[-1]["retransmissions"] == 0
     assert lines[-1]["frames_per_second"] > 0
-    plain = cli("demo", "--count", "5")
+    plain = cli("demo", "--count", "5", "-o", "my demo")
     for word in ("top-1", "top-5", "confusion", "invoke", "link", "accuracy"):
         assert word in plain.out
+    said = [line.strip() for line in plain.err.splitlines() if line.startswith("  edgekit ")]
+    assert [line.split()[1] for line in said] == ["inspect", "prove", "init"]
+    for line in said:
+        assert paste(line).code == 0, line
 
 
 def test_random_calibration_of_another_size_is_refused_too(cli: Callable, tmp_path: Path) -> None:

@@ -71,6 +71,41 @@ def test_lines_of_json(watch: Callable, generation: str) -> None:
     assert [result["label"] for result in predictions[0]["results"]] == ["dog", "cat"]
     assert [predictions[0][f"{name}_ms"] for name in ("preprocess", "invoke", "postprocess")] == [8, 365, 0]
     assert (predictions[0]["width"], predictions[0]["height"]) == (240, 160)
+    assert set(predictions[0]) == {
+        "type",
+        "seq",
+        "count",
+        "kind",
+        "index",
+        "label",
+        "score",
+        "results",
+        "preprocess_ms",
+        "invoke_ms",
+        "postprocess_ms",
+        "width",
+        "height",
+        "rotation",
+        "picture",
+    }
+    assert set(summary) == {
+        "schema",
+        "type",
+        "ok",
+        "error",
+        "board",
+        "n",
+        "unit",
+        "preprocess",
+        "invoke",
+        "postprocess",
+        "frames_per_second",
+        "pictures",
+        "damaged_pictures",
+        "lost_lines",
+        "restarts",
+        "warnings",
+    }
     assert summary["type"] == "summary"
     assert (summary["n"], summary["ok"], summary["restarts"], summary["lost_lines"]) == (4, True, 0, 0)
     assert summary["invoke"] == {"min": 365, "p50": 365, "p95": 365, "max": 365}

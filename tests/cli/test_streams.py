@@ -186,19 +186,21 @@ def test_shells_are_told_completions() -> None:
 def test_a_frame_is_drawn_in_its_colours_whatever_their_order_on_the_wire(model: Path) -> None:
     from rich.console import Console
 
-    from edgekit import board, pipeline
-    from edgekit.cli import _live
+    from edgekit import board, connection, models, pipeline
+    from edgekit.cli._views import edgekit as view
+    from edgekit.live.events import Hello
+    from edgekit.live.run import _prediction
 
-    image = pipeline.build_image(pipeline.load_model(model), board.load("host"))
+    image = pipeline.build_image(models.load_model(model), board.load("host"))
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
-    with pipeline.open_device(board.load("host"), image=image) as device:
+    with connection.open_device(board.load("host"), image=image) as device:
         prediction = device.classify(red)
     for color, frame in (("rgb", red), ("bgr", red[..., ::-1])):
-        agreed = pipeline.load_model(model, pipeline.ContractFlags(color=color)).contract
+        agreed = models.load_model(model, models.ContractFlags(color=color)).contract
         console = Console(record=True, force_terminal=True, color_system="truecolor", file=io.StringIO())
-        tally = _live.Tally(agreed.labels, "microseconds")
-        console.print(_live._picture(prediction, None, frame, agreed, tally, 1))
+        hello = Hello({}, agreed, "microseconds", 1)
+        console.print(view.picture(_prediction(prediction, frame), hello))
         text = console.export_text(styles=True)
         assert "38;2;255;0;0" in text
         assert "38;2;0;0;255" not in text

@@ -10,6 +10,7 @@ import pytest
 import small_models
 import tflm_models
 
+from edgekit import resources
 from edgekit.firmware import manifest
 
 
@@ -109,3 +110,12 @@ def test_inspect_says_what_only_one_runtime_can(cli: Callable, saved: Callable) 
     refused = cli("inspect", saved(tflm_models.one("GELU")), "--runtime", "tflm", "--board", "xiao_esp32s3")
     assert refused.code == 0
     assert "  cannot run it: esp-tflite-micro 1.4.0 cannot run 1 of the model's 1 operators" in refused.out
+
+
+def test_bench_counts_no_steps_of_an_interpreter(cli: Callable, saved: Callable, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    text = (resources.boards() / "esp32s3_eye.toml").read_text("utf-8")
+    mine.write_text(re.sub(r'(?m)^runtime = "compiled"$', 'runtime = "tflm"', text), "utf-8")
+    done = cli("bench", "--board", mine, saved(tflm_models.convolutional()))
+    assert done.code == 2, done.err
+    assert "steps cannot be counted" in done.err

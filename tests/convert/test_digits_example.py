@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edgekit import data
-from edgekit.contract import Color
-from edgekit.convert import float_model, load, recipe
+from edgekit.contract import Color, preprocessing
+from edgekit.convert import float_model, load
 from edgekit.data import digits
 
 FOLDER = Path(__file__).parents[2] / "examples" / "digits"
@@ -27,7 +27,7 @@ def test_the_committed_models_are_small_and_agree(monkeypatch: pytest.MonkeyPatc
     torch = load.load_model(Path("digits.pt"), builder="model:build", size=(32, 32))
     found = digits.load()
     pixels = found.pixels[found.held_out]
-    inputs = float_model.normalise(pixels, recipe.preprocessing(Color.GRAY, mean=[0.5], std=[0.5]))
+    inputs = float_model.normalise(pixels, preprocessing(Color.GRAY, mean=[0.5], std=[0.5]))
     scores = float_model.scores(onnx, inputs)
     assert np.allclose(float_model.scores(torch, inputs), scores, atol=1e-4)
     assert (scores.argmax(1) == found.labels[found.held_out]).mean() >= 0.97

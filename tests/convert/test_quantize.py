@@ -29,10 +29,11 @@ from edgekit.errors import DataError, EdgekitError, ModelError, UsageError
 from edgekit.graph import tflite
 from edgekit.graph.ir import DType
 from edgekit.oracle import Oracle, oracle_version
+from edgekit.reference import Reference
 
 MODEL = Path(__file__).parents[2] / "examples" / "digits" / "digits.onnx"
-GRAY = recipe.preprocessing(Color.GRAY, mean=[0.5], std=[0.5])
-RGB = recipe.preprocessing(Color.RGB, mean=[0.4, 0.5, 0.6], std=[0.25])
+GRAY = contract.preprocessing(Color.GRAY, mean=[0.5], std=[0.5])
+RGB = contract.preprocessing(Color.RGB, mean=[0.4, 0.5, 0.6], std=[0.25])
 
 
 def smooth(count: int, height: int = 8, width: int = 8, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -70,7 +71,11 @@ def test_the_digits_keep_their_accuracy(
     frames = data.frames(found.subset(found.held_out, "held out"), GRAY, float_digits.size)
     done: list[int] = []
     report = evaluate.evaluate(
-        float_digits, int8_digits.contract, Oracle(int8_digits.data).run, frames, progress=done.append
+        float_digits,
+        int8_digits.contract,
+        Reference(Oracle(int8_digits.data), int8_digits.contract),
+        frames,
+        progress=done.append,
     )
     assert report.n == 449
     assert done[-1] == 449
@@ -134,11 +139,11 @@ def test_another_process_gives_the_same_bytes(int8_digits: QuantizedModel) -> No
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from edgekit.contract import Color
+from edgekit.contract import Color, preprocessing
 from edgekit.convert import load, quantize, recipe
 from edgekit.data import digits
 found = digits.load()
-wanted = recipe.Recipe(recipe.preprocessing(Color.GRAY, mean=[0.5], std=[0.5]), labels=digits.LABELS)
+wanted = recipe.Recipe(preprocessing(Color.GRAY, mean=[0.5], std=[0.5]), labels=digits.LABELS)
 model = load.load_model(Path({str(MODEL)!r}))
 made = quantize.quantize(model, found.pixels[found.calibration], wanted)
 print(hashlib.sha256(made.data).hexdigest())
@@ -289,8 +294,8 @@ def test_float_operators_that_remain_are_named(make_net: Any, monkeypatch: pytes
         (smooth(4).astype(np.float32), recipe.Recipe(RGB), "float32"),
         (smooth(0), recipe.Recipe(RGB), r"\[0, 8, 8, 3\]"),
         (smooth(4), recipe.Recipe(RGB, max_images=0), "at least 1 image"),
-        (smooth(4), recipe.Recipe(recipe.preprocessing(Color.RGB, std=[0.0])), "std .* above 0"),
-        (smooth(4), recipe.Recipe(recipe.preprocessing(Color.RGB, mean=[0.1, 0.2])), r"2 value\(s\)"),
+        (smooth(4), recipe.Recipe(contract.preprocessing(Color.RGB, std=[0.0])), "std .* above 0"),
+        (smooth(4), recipe.Recipe(contract.preprocessing(Color.RGB, mean=[0.1, 0.2])), r"2 value\(s\)"),
         (np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), np.uint8), recipe.Recipe(RGB), "random"),
     ],
 )
@@ -313,7 +318,7 @@ def test_random_calibration_can_be_allowed(make_net: Any) -> None:
 
 def test_mean_in_units_of_255_is_refused_with_the_converted_values() -> None:
     with pytest.raises(UsageError) as caught:
-        recipe.preprocessing(Color.RGB, mean=[123.675, 116.28, 103.53])
+        contract.preprocessing(Color.RGB, mean=[123.675, 116.28, 103.53])
     assert "0.485,0.456,0.406" in caught.value.hint
 
 
@@ -325,12 +330,12 @@ sys.modules[{package!r}] = None
 import numpy as np
 from dataclasses import replace
 from pathlib import Path
-from edgekit.contract import Color
+from edgekit.contract import Color, preprocessing
 from edgekit.convert import load, quantize, recipe
 from edgekit.errors import MissingExtraError
 try:
     model = load.load_model(Path({str(MODEL)!r}))
-    wanted = recipe.Recipe(recipe.preprocessing(Color.GRAY))
+    wanted = recipe.Recipe(preprocessing(Color.GRAY))
     quantize.quantize(model, np.zeros((4, 32, 32, 1), np.uint8), wanted)
 except MissingExtraError as error:
     print(error.message, error.hint)
@@ -358,13 +363,16 @@ def test_scores_are_compared_as_documented(int8_digits: QuantizedModel) -> None:
     unlabelled = evaluate.compare(floats, int8, None, agreed)
     assert unlabelled.top1_float is None
     assert unlabelled.drop_points is None
-    exact = evaluate.snr_db(
-        np.zeros((1, 10), np.float32), np.full((1, 10), agreed.output_zero_point, np.int8), agreed
-    )
-    assert exact == math.inf
+    zeros = np.full((1, 10), agreed.output_zero_point, np.int8)
+    assert evaluate.compare(np.zeros((1, 10), np.float32), zeros, None, agreed).snr_db == math.inf
 
 
 def test_labels_beyond_the_outputs_are_refused(float_digits: OnnxModel, int8_digits: QuantizedModel) -> None:
     frames = data.Frames(np.zeros((1, 32, 32, 1), np.uint8), np.array([10]))
     with pytest.raises(DataError, match="label 10, but the model has 10 outputs"):
-        evaluate.evaluate(float_digits, int8_digits.contract, Oracle(int8_digits.data).run, frames)
+        evaluate.evaluate(
+            float_digits,
+            int8_digits.contract,
+            Reference(Oracle(int8_digits.data), int8_digits.contract),
+            frames,
+        )

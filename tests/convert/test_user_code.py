@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from edgekit import install
+from edgekit.convert import from_torch
 from edgekit.convert.load import load_model
 from edgekit.errors import ModelError, UsageError
 
@@ -76,6 +77,7 @@ def load(code: str) -> Any:
         (TRAINING, r"'FILE' ended .* when it was imported \(exit code 2\); .*required: --data$"),
         ("import os; os._exit(0)", r"'FILE' ended .* when it was imported \(exit code 0\) without a word"),
         ("import os; os.abort()", r"'FILE' ended .* when it was imported \(SIGABRT\)"),
+        ("import os; os.kill(os.getpid(), 40)", r"'FILE' ended .* when it was imported \(signal 40\)"),
         (
             "import sys\ndef build():\n    sys.exit('no data here')",
             r"the builder in 'FILE' ended .* when it was called \(exit code 1\); .*words: no data here",
@@ -126,6 +128,31 @@ def test_the_command_prints_its_result_alone(folder: Path) -> None:
     assert "train.py' ended the program when it was imported" in json.loads(done.stdout)["error"]["message"]
     assert done.stderr == ""
     assert not Path("m.tflite").exists()
+
+
+def test_an_export_that_does_not_end_names_the_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(from_torch, "_EXPORT_S", 0.1)
+    with pytest.raises(
+        ModelError, match=r"the export of 'w\.pth' did not end within 0\.1 s: PyTorch was still"
+    ):
+        load("import time; time.sleep(600)")
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_what_it_says_does_not_fill_the_disk(folder: Path) -> None:
+    code = """
+import os, pathlib, time
+said = lambda: os.fstat(1).st_size
+os.write(1, b"x" * (17 << 20))
+end = time.monotonic() + 60
+while said() > 1 << 20 and time.monotonic() < end:
+    time.sleep(0.01)
+assert said() < 1 << 20, said()
+os.write(1, b"the end")
+os._exit(3)
+"""
+    with pytest.raises(ModelError, match="its last words: the end"):
+        load(code)
 
 
 def test_an_interrupt_passes(folder: Path) -> None:

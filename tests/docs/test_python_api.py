@@ -55,3 +55,11 @@ def test_errors_are_those_of_the_code() -> None:
     }
     classes.pop("EdgekitError")
     assert rows == classes
+
+
+def test_what_the_page_says_is_returned_is_returned() -> None:
+    said = re.findall(r"`(\w+)\([^`]*\) -> ([^`]+)`", TEXT)
+    assert len(said) >= 7
+    for name, kind in said:
+        if kind[0].isupper():  # others are arrays, described
+            assert inspect.signature(getattr(edgekit, name)).return_annotation.__name__ == kind

@@ -8,11 +8,11 @@ import pytest
 import small_models
 from numpy.typing import NDArray
 
-from edgekit import board, pipeline
+from edgekit import board, models, pipeline
 from edgekit.emulator import ending
 from edgekit.firmware.image import FirmwareImage
+from edgekit.models import Model
 from edgekit.oracle import Oracle
-from edgekit.pipeline import Model
 
 ALL = tuple(name for name in board.list_ids() if (b := board.load(name)).emulator and name != "host")
 EXECUTED = tuple(name for name in ALL if ending.in_qemu(board.load(name)))
@@ -23,7 +23,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """Return the small classifier of 8x8 RGB images; its implied contract takes pixels."""
     path = tmp_path_factory.mktemp("model") / "small.tflite"
     path.write_bytes(small_models.classifier())
-    return pipeline.load_model(path)
+    return models.load_model(path)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from edgekit.emulator import RunningBoard, qemu
 from edgekit.errors import DoesNotFitError, ToolError
 from edgekit.firmware import build, layout
 from edgekit.firmware.image import FirmwareImage
-from edgekit.pipeline import Model
+from edgekit.models import Model
 
 Build = Callable[[str], FirmwareImage]
 

@@ -9,7 +9,8 @@ import pytest
 import sights
 from emulated.conftest import EXECUTED, tensors
 
-from edgekit import board, pipeline
+from edgekit import board, connection, models, pipeline
+from edgekit.firmware.options import Firmware
 from edgekit.oracle import Oracle
 
 SIDE = 24
@@ -19,9 +20,9 @@ SIDE = 24
 def test_watches_what_the_board_sees(name: str, tmp_path: Path) -> None:
     target, path = board.load(name), tmp_path / "model.tflite"
     path.write_bytes(esp32s3.images(SIDE))
-    model = pipeline.load_model(path)
-    image = pipeline.build_image(model, target, camera=True)
-    with pipeline.open_device(target, model=model, image=image, timeout_s=60) as device:
+    model = models.load_model(path)
+    image = pipeline.build_image(model, target, Firmware(camera=True))
+    with connection.open_device(target, model=model, image=image, timeout_s=60) as device:
         found = list(islice(device.watch(every=1), 3))
         assert found[0].frame is not None
         answer = device.classify(found[0].frame)

@@ -14,14 +14,14 @@ import pytest
 from emulated.conftest import EXECUTED
 from numpy.typing import NDArray
 
-from edgekit import board, pipeline
+from edgekit import board, connection, pipeline
 from edgekit.device.client import Device
 from edgekit.emulator import RunningBoard, batch, ending
 from edgekit.errors import DeviceError, FaultError, PortError, ToolError, UsageError
 from edgekit.firmware import build
 from edgekit.firmware.image import FirmwareImage
 from edgekit.flash import process as installing
-from edgekit.pipeline import Model
+from edgekit.models import Model
 
 Build = Callable[[str], FirmwareImage]
 DEADLINE_S = 60.0
@@ -50,7 +50,7 @@ def test_a_killed_emulator_is_started_again(
     name = "mps3_an547"
     notes: list[object] = []
     answers = []
-    with pipeline.open_device(
+    with connection.open_device(
         board.load(name), model=model, image=image(name), on_note=notes.append
     ) as device:
         for number, answer in enumerate(device.stream(iter(frames[:12]))):
@@ -212,7 +212,7 @@ def test_a_crash_shows_the_registers(
     made = broken(model, name, tmp_path, FAULTS[fault])
     with (
         pytest.raises(FaultError, match=rf"'{name}' has crashed:\nfault: (.|\n)*pc=[0-9a-f]{{8}}") as caught,
-        pipeline.open_device(board.load(name), model=model, image=made) as device,
+        connection.open_device(board.load(name), model=model, image=made) as device,
     ):
         list(device.stream(iter(frames)))
     assert caught.value.exit_code == 13
@@ -262,7 +262,7 @@ def test_firmware_that_hangs_is_given_up(model: Model, frames: NDArray[np.uint8]
     target = board.load("mps2_an500")
     with (
         pytest.raises(DeviceError, match="silent"),
-        pipeline.open_device(target, model=model, image=made, timeout_s=1.0) as device,
+        connection.open_device(target, model=model, image=made, timeout_s=5.0) as device,
     ):
         list(device.stream(iter(frames)))
     source = tmp_path / "batch.c"

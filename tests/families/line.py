@@ -10,12 +10,13 @@ import numpy as np
 from families import catalogue
 from families.catalogue import Family
 
-from edgekit import board, pipeline, proof
-from edgekit.contract import Color
+from edgekit import board, connection, models, pipeline
+from edgekit.contract import Color, preprocessing
 from edgekit.convert import from_onnx, quantize, recipe
 from edgekit.convert.quantize import QuantizedModel
 from edgekit.convert.silence import captured
 from edgekit.oracle import Oracle
+from edgekit.reference import to_tensors
 
 ROOT = Path(__file__).parents[2]
 _SHARED = ("blocks", "catalogue", "line", "merge")
@@ -93,7 +94,7 @@ def convert(family: Family) -> QuantizedModel:
     model = from_onnx.parse(exported, family.name)
     color = Color.GRAY if family.channels == 1 else Color.RGB
     pixels = catalogue.images(_CALIBRATION, family.size, family.channels, seed=7)
-    return quantize.quantize(model, pixels, recipe.Recipe(recipe.preprocessing(color)))
+    return quantize.quantize(model, pixels, recipe.Recipe(preprocessing(color)))
 
 
 def frames(family: Family, count: int) -> np.ndarray:
@@ -106,11 +107,11 @@ def frames(family: Family, count: int) -> np.ndarray:
 
 def run(path: Path, pixels: np.ndarray) -> Rows:
     """Run frames through the firmware of the host board and through the oracle."""
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     host = board.load("host")
     image = pipeline.build_image(model, host)
-    with pipeline.open_device(host, model=model, image=image) as device:
+    with connection.open_device(host, model=model, image=image) as device:
         found = np.stack([answer.scores for answer in device.stream(iter(pixels))])
-    expected = Oracle(model.data).run(proof.to_tensors(pixels, model.contract))
+    expected = Oracle(model.data).run(to_tensors(pixels, model.contract))
     equal = int((found == expected).all(axis=1).sum())
     return Rows(len(pixels), equal, len(np.unique(expected, axis=0)))

@@ -14,7 +14,7 @@ from flash.test_uf2 import board_at, plug_in
 from flash.we2_bootloader import Bootloader
 
 from edgekit import board as boards
-from edgekit import pipeline
+from edgekit import models, pipeline
 from edgekit.cli import _app
 from edgekit.firmware import manifest
 from edgekit.flash import uf2
@@ -82,7 +82,7 @@ def test_a_person_is_guided_on_stderr(
 
 def test_a_firmware_as_a_file(cli: Run, model: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
-    pipeline.generate_project(pipeline.load_model(model), boards.load("host"), project)
+    pipeline.generate_project(models.load_model(model), boards.load("host"), project)
     digest = hashlib.sha256((project / manifest.NAME).read_bytes()).hexdigest()
     image = replace(made_image(project, V1, b"firmware" * 100), project_digest=digest)
     image.save()
@@ -135,7 +135,10 @@ def test_a_model_by_xmodem(cli: Run, model: Path) -> None:
         )
     assert code == 0
     assert "press the board's RESET button" in error
-    assert "next: edgekit monitor --board grove_vision_ai_v2 --protocol sscma" in said
+    following = f"monitor --board grove_vision_ai_v2 --port {path} --model {model} --protocol sscma"
+    assert f"next: edgekit {following}\n" in said
+    # Understood: it goes on to the port, which is no more.
+    assert _app._run(following.split()) == 8
     assert bootloader.flash[0x400000].startswith(model.read_bytes())
 
 

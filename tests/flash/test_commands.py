@@ -17,7 +17,7 @@ import small_models
 from flash.conftest import Built, boot_loader
 from flash.rom_loader import RomLoader, Script
 
-from edgekit import board, pipeline
+from edgekit import board, models, pipeline
 from edgekit.cli import _app, _greeting
 from edgekit.emulator import RunningBoard
 from edgekit.firmware import manifest
@@ -38,7 +38,7 @@ def model(tmp_path: Path) -> Path:
 def application(model: Path) -> Iterator[Callable[[], socket.socket]]:
     """Return what turns on the firmware of the model, which is a program of this machine."""
     host = board.load("host")
-    running = RunningBoard(pipeline.build_image(pipeline.load_model(model), host), host)
+    running = RunningBoard(pipeline.build_image(models.load_model(model), host), host)
     yield running.connect
     running.close()
 
@@ -47,7 +47,7 @@ def application(model: Path) -> Iterator[Callable[[], socket.socket]]:
 def project(model: Path, tmp_path: Path, built: Make) -> Path:
     """Return a firmware project of the model for a XIAO, as it is after a build with ESP-IDF."""
     folder = tmp_path / "project"
-    pipeline.generate_project(pipeline.load_model(model), board.load("xiao_esp32s3"), folder)
+    pipeline.generate_project(models.load_model(model), board.load("xiao_esp32s3"), folder)
     found = manifest.read(folder)
     assert found is not None
     image = built(

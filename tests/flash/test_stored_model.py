@@ -11,7 +11,7 @@ import pytest
 import small_models
 from flash.rom_loader import RomLoader, Script
 
-from edgekit import board, pipeline
+from edgekit import board, models, pipeline
 from edgekit.cli import _app
 from edgekit.emulator import RunningBoard
 
@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> Path:
 def application(model: Path) -> Iterator[Callable[[], socket.socket]]:
     """Return what turns on firmware with the same model, which is a program of this machine."""
     host = board.load("host")
-    running = RunningBoard(pipeline.build_image(pipeline.load_model(model), host), host)
+    running = RunningBoard(pipeline.build_image(models.load_model(model), host), host)
     yield running.connect
     running.close()
 
@@ -74,4 +74,4 @@ def test_the_model_alone_is_written_to_its_partition(
     assert chip.flash[offset : offset + len(packed)] == packed
     assert chip.flash[:offset].strip(b"\xff") == b""
     assert chip.flash[offset + len(packed) :].strip(b"\xff") == b""
-    assert said["hello"]["model_digest"] == pipeline.load_model(model).digest
+    assert said["hello"]["model_digest"] == models.load_model(model).digest

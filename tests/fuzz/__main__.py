@@ -40,19 +40,21 @@ def _graphs(minutes: float, seed: int) -> int:
 
 
 def fuzz(name: str, folder: Path, minutes: float, seed: int) -> bool:
-    """Run a target, say what it came to, and return whether nothing was found."""
+    """Run a target, say what it came to, and return whether it ran and nothing was found."""
     if name == GRAPHS:
         return _graphs(minutes, seed) == 0
-    record = run.run(targets.ALL[name], folder, minutes, seed, say)
+    record, wrong = run.run(targets.ALL[name], folder, minutes, seed, say)
     found = run.findings(folder, name)
     say(f"{name}: {record.inputs:,} inputs in {record.seconds / 60:.1f} minutes, {len(found)} findings")
     for path in found:
-        say(f"  cd tests && python -m fuzz --target {name} --replay {path}")
-    return not found
+        say(f"  cd {run.TESTS} && {sys.executable} -m fuzz --target {name} --replay {path}")
+    if wrong:
+        say(f"{name}: failed: {wrong}")
+    return not found and not wrong
 
 
 def main() -> int:
-    """Return 0 if nothing was found, 1 if something was, 2 for a wrong command line."""
+    """Return 0 if nothing was found, 1 if something was or one did not run, 2 for a wrong command line."""
     given = _arguments()
     names = given.target or [*targets.ALL, GRAPHS]
     unknown = [name for name in names if name not in targets.ALL and name != GRAPHS]

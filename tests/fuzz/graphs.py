@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 text = json.dumps([asdict(result) for result in results], indent=1)
                 write_whole(given.json, f"{text}\n".encode())
     print("\n" + table(results))
-    return 1 if any(result.differences for result in results) else 0
+    ran = sum(result.models for result in results)
+    return 1 if not ran or any(result.differences for result in results) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,7 +144,7 @@ def _report(result: Result) -> None:
         seed, rows = found["seed"], f"{found['rows']} of {graph_boards.FRAMES} rows"
         again = f"--board {result.board} --opt O{result.level} --seed {seed} --models 1"
         print(f"  DIFFERENT {at}, seed {seed}: {rows}; {found['what']}", flush=True)
-        print(f"    python -m fuzz.graphs {again}", flush=True)
+        print(f"    {sys.executable} -m fuzz.graphs {again}", flush=True)
 
 
 def table(results: Sequence[Result]) -> str:

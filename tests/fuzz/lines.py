@@ -8,7 +8,6 @@ from unittest import mock
 import numpy as np
 from device.sscma_device import jpeg, stored
 
-from edgekit import mlperf_tiny
 from edgekit.device import frame as wire
 from edgekit.device import sscma_answers
 from edgekit.device.frame import PacketType
@@ -18,6 +17,7 @@ from edgekit.device.session import Session
 from edgekit.device.sscma import SscmaDevice
 from edgekit.device.sscma_framing import Messages
 from edgekit.errors import UsageError
+from edgekit.live.protocols import mlperf_tiny
 from fuzz.target import Target
 
 

@@ -9,7 +9,7 @@ from functools import cache
 import model_fuzzer
 import small_models
 
-from edgekit import pipeline
+from edgekit import models
 from edgekit.contract import METADATA_NAME
 from edgekit.convert import checkpoint, from_onnx, model_kind
 from edgekit.convert.model_kind import ModelKind
@@ -47,7 +47,7 @@ def attached(data: bytes) -> None:
     assert tflite.parse(once).metadata[METADATA_NAME] == b"x"
     assert metadata.attach(once, {METADATA_NAME: b"x"}) == once
     label_metadata.attach_labels(once, ("cat", "dog"))
-    pipeline.load_model(written("m.tflite", data))
+    models.load_model(written("m.tflite", data))
 
 
 # Seeds

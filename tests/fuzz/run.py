@@ -59,8 +59,10 @@ def findings(folder: Path, name: str) -> list[Path]:
 
 def run(
     target: Target | Native, folder: Path, minutes: float, seed: int, say: Callable[[str], None]
-) -> Record:
+) -> tuple[Record, str]:
     """Fuzz one target; what an earlier run has left in its folder is taken up.
+
+    Returns its record, and what went wrong other than by an input.
 
     Args:
         target: what to run.
@@ -73,7 +75,7 @@ def run(
     for part in ("corpus", "findings"):
         (home / part).mkdir(parents=True, exist_ok=True)
     command = [*_command(target, home), *_options(target, home, seed)]
-    fuzzed = 0.0
+    fuzzed, ran, code, said = 0.0, 0, 0, "there were no minutes to run"
     for start in range(_MOST_STARTS):
         left = minutes * 60 - fuzzed
         if left < 1:
@@ -84,6 +86,8 @@ def run(
         inputs, seconds, edges = _figures(log.read_bytes())
         # One that was ended by what it found does not say how long it ran.
         fuzzed += seconds or time.monotonic() - begin
+        ran += inputs
+        said = _last_line(log)
         before = load(folder, target.name)
         record = Record(
             target.name,
@@ -95,7 +99,15 @@ def run(
         (home / "record.json").write_text(json.dumps(asdict(record), indent=2) + "\n", "utf-8")
         if code == 0:
             break
-    return load(folder, target.name)
+    record = load(folder, target.name)
+    if ran and (code == 0 or findings(folder, target.name)):
+        return record, ""
+    return record, f"{ran} inputs ran, exit code {code}; {said}"
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    return f"{log} ends with: {lines[-1] if lines else 'nothing'}"
 
 
 def replay(target: Target | Native, paths: list[Path], folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Every target takes its seeds, what was once found, and changed inputs; the page of them is current."""
 
+import os
 import random
 import re
 import subprocess
@@ -87,7 +88,7 @@ def test_a_short_run(tmp_path: Path) -> None:
         [*command, "--minutes", "0.02", "--seed", "1"], cwd=run.TESTS, capture_output=True, text=True
     )
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"python -m fuzz --target counts --replay {open_one}" in done.stdout
+    assert f"{sys.executable} -m fuzz --target counts --replay {open_one}" in done.stdout
     record = run.load(tmp_path, "counts")
     assert record.seed == 1
     assert record.inputs > 10
@@ -96,6 +97,22 @@ def test_a_short_run(tmp_path: Path) -> None:
     again = subprocess.run([*command, "--replay", str(open_one)], cwd=run.TESTS, capture_output=True)
     assert again.returncode == 0  # it is none any more
     assert f"| `counts` | what QEMU's plugin has counted | {record.inputs:,} |" in run.table(tmp_path)
+
+
+def test_a_target_that_does_not_run_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "atheris.py").write_text("raise ImportError('no atheris here')\n")
+    command = [sys.executable, "-m", "fuzz", "--target", "counts", "--out", str(tmp_path / "out")]
+    for minutes, said in (("0.02", "ImportError: no atheris here"), ("0", "no minutes to run")):
+        done = subprocess.run(
+            [*command, "--minutes", minutes],
+            cwd=run.TESTS,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{documents.ROOT}"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "counts: failed: 0 inputs ran" in done.stdout
+        assert said in done.stdout
 
 
 def test_wrong_command_lines_are_refused() -> None:

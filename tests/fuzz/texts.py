@@ -17,7 +17,8 @@ from edgekit.bench import compare
 from edgekit.cli import _options
 from edgekit.emulator import batch, counter
 from edgekit.errors import FlashError, ModelError, ToolError
-from edgekit.firmware import esp32s3, flasher_args, layout, manifest, symbols
+from edgekit.firmware import flasher_args, layout, manifest, symbols
+from edgekit.firmware.families import esp32s3
 from edgekit.firmware.image import RECORD, FirmwareImage
 from edgekit.flash import _drive, _esptool_facts, _volumes, xmodem
 from edgekit.flash import uf2 as uf2_flash
@@ -66,7 +67,7 @@ def board_file(data: bytes) -> None:
     facts = {"uf2": uf2_flash._read, "xmodem": xmodem._read, "esptool": _esptool_facts.read}
     if target.flash.method in facts:
         facts[target.flash.method](target)
-    if esp32s3.wanted(target):
+    if target.build.template == "esp32s3":
         esp32s3.read(target)
 
 
@@ -238,7 +239,7 @@ def scores(data: bytes) -> None:
     part = cast(Any, SimpleNamespace(frames=np.zeros((2, 4), np.uint8), scores=path))
     image = cast(Any, SimpleNamespace(contract_digest="01" * 32, model_digest="02" * 32))
     record = np.dtype([("preprocess", "<u8"), ("invoke", "<u8"), ("scores", "i1", (3,))])
-    batch._joined([batch._read(part, image, record)])
+    batch._joined([batch._read(part, image, record)], "instructions")
 
 
 def _scores_seeds() -> list[bytes]:

@@ -17,6 +17,7 @@ from edgekit.device.frame import PacketType
 from edgekit.emulator import RunningBoard
 from edgekit.firmware import build, project
 from edgekit.firmware.image import FirmwareImage
+from edgekit.firmware.options import Firmware
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle
 
@@ -71,7 +72,7 @@ def firmware(
     model: bytes, folder: Path, compiler: str, *, debug: bool = False, cflags: tuple[str, ...] = ()
 ) -> FirmwareImage:
     graph = tflite.parse(model)
-    made = project.assemble(generate(graph, contract.of(graph)), HOST, debug=debug)
+    made = project.assemble(generate(graph, contract.of(graph)), HOST, Firmware(debug=debug))
     project.write(made, folder)
     return build.build(folder, HOST, compiler=compiler, cflags=cflags)
 

@@ -15,9 +15,10 @@ from edgekit import board, contract
 from edgekit.board import EmulatorKind
 from edgekit.codegen.generator import generate
 from edgekit.contract import Color, Contract, Preprocess, Resize
-from edgekit.firmware import build, mlperf_tiny, project
+from edgekit.firmware import build, project
 from edgekit.firmware.image import FirmwareImage
-from edgekit.firmware.mlperf_tiny import Identity
+from edgekit.firmware.options import Firmware
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
 from edgekit.graph import tflite
 from edgekit.oracle import Oracle
 
@@ -94,7 +95,7 @@ def firmware(
     """Build a case's firmware for a board."""
     target = board.load(board_id)
     graph = tflite.parse(case.model)
-    made = project.assemble(generate(graph, case.contract), target, mlperf=Identity(case.name))
+    made = project.assemble(generate(graph, case.contract), target, Firmware(MlperfTiny(case.name)))
     project.write(made, folder)
     return build.build(folder, target, compiler=compiler, cflags=cflags)
 
@@ -102,7 +103,7 @@ def firmware(
 def public(model: bytes) -> Case:
     """Return one of the benchmark's own models under its own name."""
     agreed = contract.of(tflite.parse(model))
-    return Case(model, agreed, mlperf_tiny.identify(agreed).model)
+    return Case(model, agreed, MlperfTiny().model_for(agreed))
 
 
 class Talk:

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlperf.boards import CASES, firmware
 
-from edgekit import board, mlperf_tiny
+from edgekit import board
 from edgekit.device.mlperf_tiny import MAX_REPLY_BYTES, Inference, MlperfDevice, Replies
 from edgekit.device.transport import LineBrokenError, SocketTransport
 from edgekit.errors import DeviceError, UsageError
+from edgekit.live.protocols import mlperf_tiny
 
 HOST = board.load("host")
 BOOT = b"m-timestamp-mode-performance\r\nm-lap-us-17\r\nm-init-done\r\nm-ready\r\n"
@@ -219,8 +220,8 @@ def test_firmware_is_measured(tmp_path: Path) -> None:
             tuple(map(float, case.scores(frame.tobytes()))) for frame in frames
         ]
         measured = mlperf_tiny.performance(device, frames, 3, 4)
-        assert (len(measured.per_file), measured.iterations) == (5, 4)
-        assert measured.median == sorted(measured.per_file)[2]
+        assert (len(measured.invoke_per_file), measured.iterations) == (5, 4)
+        assert measured.invoke_median == sorted(measured.invoke_per_file)[2]
         with pytest.raises(DeviceError, match="expected 10 scores, but the device's 'ic01' sent 3"):
             list(mlperf_tiny.answers(device, frames, 10))
         with pytest.raises(UsageError, match="no frames"):
@@ -228,12 +229,12 @@ def test_firmware_is_measured(tmp_path: Path) -> None:
 
 
 def test_firmware_of_the_other_protocol_is_named(tmp_path: Path) -> None:
-    from edgekit import pipeline
+    from edgekit import connection
 
     image = firmware(CASES["pixels"](), tmp_path, "host")
     with (
         pytest.raises(UsageError, match="speaks the protocol 'mlperf_tiny', not 'edgekit'"),
-        pipeline.open_device(HOST, image=image),
+        connection.open_device(HOST, image=image),
     ):
         pass
 

@@ -49,6 +49,25 @@ def test_flash_and_monitor(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     hello, *predictions, summary = map(json.loads, capsys.readouterr().out.splitlines())
     assert (hello["type"], hello["vendor"], hello["model"]) == ("hello", "A company", "ic01")
     assert [p["seq"] for p in predictions] == list(range(7))
+    assert set(predictions[0]) == {"type", "seq", "index", "label", "truth", "scores", "invoke", "link_ms"}
+    assert set(summary) == {
+        "schema",
+        "type",
+        "ok",
+        "error",
+        "board",
+        "unit",
+        "mode",
+        "n",
+        "accuracy",
+        "labelled",
+        "correct",
+        "invoke",
+        "link",
+        "frames_per_second",
+        "confusion",
+        "warnings",
+    }
     assert all(p["index"] == int(np.argmax(p["scores"])) and p["invoke"] >= 0 for p in predictions)
     assert (summary["mode"], summary["n"], summary["labelled"]) == ("accuracy", 7, 7)
     assert summary["correct"] == sum(p["label"] == p["truth"] for p in predictions)
@@ -60,6 +79,22 @@ def test_flash_and_monitor(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         3,
         10,
     )
+    assert set(summary) == {
+        "schema",
+        "type",
+        "ok",
+        "error",
+        "board",
+        "unit",
+        "mode",
+        "n",
+        "iterations",
+        "warmup",
+        "invoke_per_file",
+        "invoke_median",
+        "inferences_per_second_median",
+        "warnings",
+    }
     assert summary["invoke_median"] == sorted(summary["invoke_per_file"])[2]
     assert run(*monitor, "--confusion") == 0
     assert run(*monitor, "--performance", "2") == 0

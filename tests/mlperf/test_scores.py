@@ -11,8 +11,9 @@ import small_models
 from edgekit import board, contract
 from edgekit.codegen.generator import generate
 from edgekit.errors import UsageError
-from edgekit.firmware import mlperf_tiny, project
-from edgekit.firmware.mlperf_tiny import Identity, identify, score_texts
+from edgekit.firmware import project
+from edgekit.firmware.options import Firmware
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny, score_texts
 from edgekit.graph import tflite
 
 
@@ -69,27 +70,27 @@ def digits() -> contract.Contract:
 )
 def test_the_input_names_the_model(shape: tuple[int, ...], name: str) -> None:
     agreed = replace(digits(), input_shape=shape)
-    assert identify(agreed) == Identity(name, "edgekit")
-    assert identify(agreed, model="ad01", vendor="A. Company-2").model == "ad01"
+    assert MlperfTiny().model_for(agreed) == name
+    assert MlperfTiny("ad01", "A. Company-2").model_for(agreed) == "ad01"
 
 
 def test_no_benchmark_has_the_input() -> None:
     with pytest.raises(UsageError, match=r"no MLPerf Tiny model has the input \[1, 8, 8, 3\]") as caught:
-        identify(digits())
+        MlperfTiny().model_for(digits())
     assert "--mlperf-model" in caught.value.hint
 
 
 @pytest.mark.parametrize("vendor", ["", "a]", 'a"', "a\\", "a%", "é", " a", "a\n", "x" * 33, "a??/"])
 def test_a_vendor_that_would_break_the_protocol_or_the_c(vendor: str) -> None:
     with pytest.raises(UsageError, match="vendor"):
-        identify(digits(), model="ic01", vendor=vendor)
+        MlperfTiny("ic01", vendor).model_for(digits())
 
 
 def test_a_project_has_one_application() -> None:
     graph = tflite.parse(small_models.classifier())
     model, host = generate(graph, contract.of(graph)), board.load("host")
     plain = project.assemble(model, host)
-    mlperf = project.assemble(model, host, mlperf=Identity("vww01", "A company"))
+    mlperf = project.assemble(model, host, Firmware(MlperfTiny("vww01", "A company")))
     assert {name for name in plain.files if name not in mlperf.files} == {
         "app/ek_frame.c",
         "app/ek_frame.h",
@@ -102,10 +103,10 @@ def test_a_project_has_one_application() -> None:
     assert b'"A company"' in mlperf.files["app/ek_mlperf.h"]
     assert b'"protocol": "mlperf_tiny"' in mlperf.manifest
     with pytest.raises(UsageError, match="debug"):
-        project.assemble(model, host, mlperf=Identity("ic01"), debug=True)
+        project.assemble(model, host, Firmware(MlperfTiny("ic01"), debug=True))
 
 
 def test_the_longest_score_text_fits_its_row() -> None:
     longest = max(map(len, score_texts(1e36, 127)))
     assert longest < 64
-    assert math.isfinite(float(mlperf_tiny.score_texts(1e36, 127)[0]))
+    assert math.isfinite(float(score_texts(1e36, 127)[0]))

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import small_models
 
-from edgekit import board, pipeline, process, resources, toolchain
-from edgekit.firmware import manifest, mlperf_tiny, project
+from edgekit import board, models, pipeline, process, resources, toolchain
+from edgekit.firmware import manifest, project
 from edgekit.firmware.build import LANGUAGE, WARNINGS
+from edgekit.firmware.options import PLAIN, Firmware
 from edgekit.firmware.project import defines, include_folders
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
 
 LIBC = resources.firmware_templates() / "bare_metal" / "libc"
 HERE = Path(__file__).parent
@@ -26,18 +28,16 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Return a function that writes the small classifier's project for a board into a folder."""
     path = tmp_path_factory.mktemp("model") / "small.tflite"
     path.write_bytes(small_models.classifier())
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
 
     def write_project(
         folder: Path,
         name: str | board.Board,
-        *,
-        debug: bool = False,
-        mlperf: mlperf_tiny.Identity | None = None,
+        firmware: Firmware = PLAIN,
     ) -> Path:
         target = board.load(name) if isinstance(name, str) else name
         generated = pipeline.generate_model(model, target)
-        project.write(project.assemble(generated, target, debug=debug, mlperf=mlperf), folder)
+        project.write(project.assemble(generated, target, firmware), folder)
         return folder
 
     return write_project
@@ -51,8 +51,8 @@ def link(write: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -
     def link_project(name: str, kind: str = "edgekit") -> Path:
         target = board.load(name)
         out = tmp_path_factory.mktemp(f"{name}-{kind}")
-        mlperf = mlperf_tiny.Identity("ic01") if kind == "mlperf_tiny" else None
-        folder = write(out / "project", target, debug=kind == "debug", mlperf=mlperf)
+        kinds = {"mlperf_tiny": Firmware(MlperfTiny("ic01")), "debug": Firmware(debug=True)}
+        folder = write(out / "project", target, kinds.get(kind, PLAIN))
         compiler = toolchain.find(target.soc.isa, target.build.compilers)
         objects = _compile(folder, target, compiler, out)
         own = folder / "edgekit.ld"

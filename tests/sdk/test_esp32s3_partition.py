@@ -11,12 +11,14 @@ import tflm_models
 from link_simulator.device import compiler
 
 from edgekit import board as boards
-from edgekit import contract, pipeline, process, resources
+from edgekit import contract, models, pipeline, process, resources
 from edgekit.codegen import tflm
 from edgekit.codegen.generator import GeneratedModel
 from edgekit.errors import DoesNotFitError, ProjectError
-from edgekit.firmware import build, manifest, mlperf_tiny, partitions
-from edgekit.firmware import esp32s3 as facts_of
+from edgekit.firmware import build, manifest
+from edgekit.firmware.families import esp32s3 as family
+from edgekit.firmware.options import Firmware
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
 from edgekit.graph import tflite
 
 UNIT = 0x10000
@@ -31,9 +33,9 @@ def generated(stored: bool = True) -> GeneratedModel:
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> pipeline.Model:
+def model(tmp_path: Path) -> models.Model:
     (tmp_path / "small.tflite").write_bytes(small_models.classifier())
-    return pipeline.load_model(tmp_path / "small.tflite")
+    return models.load_model(tmp_path / "small.tflite")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_no_partition_none_that_can_be_mapped_or_a_crooked_place(
 
 
 @pytest.mark.parametrize("name", esp32s3.IDS)
-def test_every_board_keeps_the_model_apart(name: str, model: pipeline.Model, tmp_path: Path) -> None:
+def test_every_board_keeps_the_model_apart(name: str, model: models.Model, tmp_path: Path) -> None:
     board = boards.choose(boards.load(name), runtime="tflm")
     pipeline.generate_project(model, board, tmp_path / "out")
     found = manifest.read(tmp_path / "out")
@@ -84,16 +86,16 @@ def test_every_board_keeps_the_model_apart(name: str, model: pipeline.Model, tmp
 
 
 def test_only_tflm_with_our_own_protocol_and_only_where_the_board_says_so(
-    model: pipeline.Model, tmp_path: Path
+    model: models.Model, tmp_path: Path
 ) -> None:
     xiao = boards.load("xiao_esp32s3")
     facts = {key: value for key, value in xiao.build.facts.items() if key != "model_partition"}
     without = replace(xiao, build=replace(xiao.build, facts=facts))
     refused = replace(xiao, build=replace(xiao.build, facts=facts | {"model_partition": False}))
-    assert facts_of.read(xiao).model_partition
+    assert family.read(xiao).model_partition
     pipeline.generate_project(model, xiao, tmp_path / "0")
     tflm_board = boards.choose(xiao, runtime="tflm")
-    pipeline.generate_project(model, tflm_board, tmp_path / "1", mlperf=mlperf_tiny.Identity("ic01"))
+    pipeline.generate_project(model, tflm_board, tmp_path / "1", Firmware(MlperfTiny("ic01")))
     for number, board in enumerate((without, refused), 2):
         pipeline.generate_project(model, boards.choose(board, runtime="tflm"), tmp_path / str(number))
     for number in range(4):
@@ -108,14 +110,14 @@ def test_a_fact_that_is_neither_true_nor_false() -> None:
     board = boards.load("xiao_esp32s3")
     facts = dict(board.build.facts) | {"model_partition": 1}
     with pytest.raises(ProjectError, match="model_partition is '1'; it must be true or false"):
-        facts_of.read(replace(board, build=replace(board.build, facts=facts)))
+        family.read(replace(board, build=replace(board.build, facts=facts)))
 
 
 def test_the_model_leaves_the_application_and_has_room_of_its_own() -> None:
     board = boards.load("xiao_esp32s3")
     inside = replace(generated(stored=False), weight_bytes=2_000_000)
     apart = replace(generated(), weight_bytes=2_000_000, stored_bytes=2_000_144)
-    (*_, whole), (*_, app, part) = (partitions.table(one, board, 8 << 20) for one in (inside, apart))
+    (*_, whole), (*_, app, part) = (family.partitions(one, board, 8 << 20) for one in (inside, apart))
     assert (app.kind, part.kind, part.name) == ("app", "data", "model")
     assert app.size + 2_000_000 <= whole.size
     assert part.offset == app.offset + app.size
@@ -127,11 +129,11 @@ def test_the_model_leaves_the_application_and_has_room_of_its_own() -> None:
 def test_without_room_for_a_quarter_more_there_is_what_is_needed() -> None:
     model, board = generated(), boards.load("xiao_esp32s3")
     limit = board.memory.flash_bytes // UNIT * UNIT
-    most = limit - -(-(partitions.SDK_BYTES + model.table_bytes) // UNIT) * UNIT
+    most = limit - -(-(family.SDK_BYTES + model.table_bytes) // UNIT) * UNIT
     for stored in (most - UNIT, most - 1, most):
-        *_, app, part = partitions.table(replace(model, stored_bytes=stored), board, 8 << 20)
-        assert app.size >= partitions.SDK_BYTES + model.table_bytes
+        *_, app, part = family.partitions(replace(model, stored_bytes=stored), board, 8 << 20)
+        assert app.size >= family.SDK_BYTES + model.table_bytes
         assert part.size >= stored
         assert app.size + part.size <= limit
     with pytest.raises(DoesNotFitError, match=rf"in a partition of its own {most + 1:,}"):
-        partitions.table(replace(model, stored_bytes=most + 1), board, 8 << 20)
+        family.partitions(replace(model, stored_bytes=most + 1), board, 8 << 20)

@@ -11,6 +11,7 @@ from link_simulator.device import compiler
 from edgekit import board as boards
 from edgekit import process
 from edgekit.firmware import build
+from edgekit.firmware.options import Firmware
 
 PEER = esp32s3.DECLARATIONS / "peer.c"
 INSTALLED, FAILED, WAITED, WRITES, LARGEST, STARTED, TAKEN, RETURNED = range(8)
@@ -59,7 +60,7 @@ class Port:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("port")
-    esp32s3.write(boards.load("xiao_esp32s3_sense"), folder, camera=True, data=esp32s3.images(2))
+    esp32s3.write(boards.load("xiao_esp32s3_sense"), folder, Firmware(camera=True), data=esp32s3.images(2))
     sources = [folder / "main" / "port.c", folder / "main" / "camera.c", PEER]
     includes = [esp32s3.DECLARATIONS / "include", folder / "app", folder / "camera"]
     flags = [*build.LANGUAGE, "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC"]

@@ -13,8 +13,10 @@ from edgekit import contract
 from edgekit.codegen import budget
 from edgekit.codegen.generator import generate
 from edgekit.errors import DoesNotFitError, ProjectError, UsageError
-from edgekit.firmware import esp32s3 as facts_of
-from edgekit.firmware import layout, mlperf_tiny, partitions, project
+from edgekit.firmware import layout, project
+from edgekit.firmware.families import esp32s3 as family
+from edgekit.firmware.options import Firmware
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
 from edgekit.firmware.sdk import esp_idf
 
 KNOWN = frozenset((esp32s3.DECLARATIONS / "kconfig_names.txt").read_text("utf-8").splitlines()[1:])
@@ -29,7 +31,7 @@ def test_all_boards_are_here() -> None:
 @pytest.mark.parametrize(("name", "camera"), VARIANTS)
 def test_compiles_links_and_fits(name: str, camera: bool, tmp_path: Path) -> None:
     board = boards.load(name)
-    made = esp32s3.write(board, tmp_path, camera=camera)
+    made = esp32s3.write(board, tmp_path, Firmware(camera=camera))
     assert ("main/camera.c" in made.files) == camera
     sections = esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
     used = {part.region: part for part in layout.usage(sections, board)}
@@ -44,11 +46,11 @@ def test_compiles_links_and_fits(name: str, camera: bool, tmp_path: Path) -> Non
 @pytest.mark.parametrize("model", ["ic01_resnet8_int8", "vww01_mobilenetv1_025_96_int8"])
 def test_public_models_fit_inside(model: str, anchor: Callable[[str], Path], tmp_path: Path) -> None:
     board, data = boards.load("xiao_esp32s3_sense"), anchor(model).read_bytes()
-    made = esp32s3.write(board, tmp_path, camera=True, data=data)
+    made = esp32s3.write(board, tmp_path, Firmware(camera=True), data=data)
     sections = esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
     used = {part.region: part.used for part in layout.usage(sections, board)}
     assert used["dram"] <= board.memory.ram_bytes
-    table = partitions.table(esp32s3.generated_of(data)[1], board, 8 << 20)
+    table = family.partitions(esp32s3.generated_of(data)[1], board, 8 << 20)
     app = next(part for part in table if part.kind == "app")
     assert used["flash_code"] + used["flash_data"] + 512 * 1024 <= app.size
 
@@ -56,8 +58,8 @@ def test_public_models_fit_inside(model: str, anchor: Callable[[str], Path], tmp
 @pytest.mark.parametrize("inside", [240_000, 30_000])
 def test_the_mlperf_protocol_compiles_too(inside: int, tmp_path: Path) -> None:
     board = esp32s3.small_inside("xiao_esp32s3", inside)
-    identity = mlperf_tiny.Identity("ic01", "edgekit")
-    made = esp32s3.write(board, tmp_path, mlperf=identity, data=esp32s3.images())
+    mlperf = Firmware(MlperfTiny("ic01"))
+    made = esp32s3.write(board, tmp_path, mlperf, data=esp32s3.images())
     sections = esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
     outside = sum(section.bytes for section in sections if section.name == ".ext_ram.bss")
     arena = esp32s3.generated_of(esp32s3.images())[1].plan.arena_bytes
@@ -76,7 +78,7 @@ def test_what_is_too_large_for_the_chip_lies_in_psram(moved: tuple[str, ...], tm
         inside -= 1 + (sizes["frame buffers"] if "arena" in moved else 0)
     board = esp32s3.small_inside("xiao_esp32s3_sense", inside)
     assert budget.estimate(model, board, camera=True).moved == moved
-    made = esp32s3.write(board, tmp_path, camera=True, data=data)
+    made = esp32s3.write(board, tmp_path, Firmware(camera=True), data=data)
     config = made.files["sdkconfig.defaults"]
     assert (b"CONFIG_SPIRAM_ALLOW_BSS_SEG_EXTERNAL_MEMORY=y" in config) == bool(moved)
     sections = esp32s3.link_portable(board, esp32s3.compile_all(board, made, tmp_path), tmp_path)
@@ -138,10 +140,10 @@ def test_partitions_follow_from_the_model_and_end_inside_the_flash(name: str, tm
     assert end <= chip
     small = esp32s3.generated_of()[1]
     large = replace(small, weight_bytes=3_000_000)
-    sizes = [partitions.table(model, board, chip)[-1].size for model in (small, large)]
+    sizes = [family.partitions(model, board, chip)[-1].size for model in (small, large)]
     assert sizes[1] >= sizes[0] + 3_000_000
     with pytest.raises(DoesNotFitError, match="partition"):
-        partitions.table(replace(small, weight_bytes=board.memory.flash_bytes), board, chip)
+        family.partitions(replace(small, weight_bytes=board.memory.flash_bytes), board, chip)
 
 
 def test_components_are_pinned(tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_components_are_pinned(tmp_path: Path) -> None:
     assert re.search(r'^  idf: ">=5\.1,<7\.0"$', plain, re.MULTILINE)
     assert "esp32-camera" not in plain
     sense = boards.load("xiao_esp32s3_sense")
-    with_camera = esp32s3.write(sense, tmp_path / "b", camera=True).files["main/idf_component.yml"].decode()
+    with_camera = (
+        esp32s3.write(sense, tmp_path / "b", Firmware(camera=True)).files["main/idf_component.yml"].decode()
+    )
     for line in with_camera.splitlines()[2:]:
         assert re.fullmatch(r'  [a-z0-9/-]+: ">=[0-9.]+,<[0-9.]+"', line), line
     assert "espressif/esp32-camera" in with_camera
@@ -168,9 +172,9 @@ def test_the_versions_of_components_are_those_of_the_board_file() -> None:
     assert '  espressif/esp-nn: ">=1.2.6"' in text.splitlines()
     plain = project.assemble(model, other).files["main/idf_component.yml"].decode()
     assert "esp-nn" not in plain  # only where a kernel calls it
-    assert facts_of.read(other).esp_nn == ">=1.2.6"
-    assert facts_of.read(other).tflite_micro == ">=1.3.4,<1.4.0"
-    assert facts_of.read(board).tflite_micro == ">=1.4.0,<1.5.0"
+    assert family.read(other).esp_nn == ">=1.2.6"
+    assert family.read(other).tflite_micro == ">=1.3.4,<1.4.0"
+    assert family.read(board).tflite_micro == ">=1.4.0,<1.5.0"
 
 
 def test_the_range_of_esp_idf_is_the_one_that_build_takes(tmp_path: Path) -> None:
@@ -216,7 +220,7 @@ def test_a_camera_needs_psram() -> None:
     model = esp32s3.generated_of()[1]
     assert "main/camera.c" not in project.assemble(model, board).files
     with pytest.raises(UsageError, match="keeps its pictures in PSRAM"):
-        project.assemble(model, board, camera=True)
+        project.assemble(model, board, Firmware(camera=True))
 
 
 def test_a_missing_fact_is_named() -> None:
@@ -224,11 +228,11 @@ def test_a_missing_fact_is_named() -> None:
     for name in ("flash_chip_bytes", "flash_mode", "psram", "psram_bytes", "esp_nn"):
         facts = {key: value for key, value in board.build.facts.items() if key != name}
         with pytest.raises(ProjectError, match=f"build.facts.{name} is missing"):
-            facts_of.read(replace(board, build=replace(board.build, facts=facts)))
+            family.read(replace(board, build=replace(board.build, facts=facts)))
 
 
 def test_every_source_is_compiled_and_every_header_found(tmp_path: Path) -> None:
-    made = esp32s3.write(boards.load("esp32s3_eye"), tmp_path, camera=True)
+    made = esp32s3.write(boards.load("esp32s3_eye"), tmp_path, Firmware(camera=True))
     text = made.files["main/CMakeLists.txt"].decode()
     listed = set(re.findall(r'"\.\./([^"]+\.cc?)"', text))
     assert listed == {name for name in made.files if name.endswith((".c", ".cc"))}
@@ -239,7 +243,7 @@ def test_every_source_is_compiled_and_every_header_found(tmp_path: Path) -> None
 
 def test_the_cameras_pins_are_the_boards(tmp_path: Path) -> None:
     board = boards.load("xiao_esp32s3_sense")
-    text = esp32s3.write(board, tmp_path, camera=True).files["main/camera.c"].decode()
+    text = esp32s3.write(board, tmp_path, Firmware(camera=True)).files["main/camera.c"].decode()
     found = dict(re.findall(r"\.pin_([a-z0-9_]+) = (-?\d+),", text))
     assert board.camera is not None
     renamed = {"sccb_sda": "siod", "sccb_scl": "sioc"}
@@ -250,7 +254,7 @@ def test_the_cameras_pins_are_the_boards(tmp_path: Path) -> None:
 def test_a_camera_where_there_is_none(tmp_path: Path) -> None:
     for name in ("xiao_esp32s3", "grove_vision_ai"):
         with pytest.raises(UsageError, match="has no camera"):
-            esp32s3.write(boards.load(name), tmp_path, camera=True)
+            esp32s3.write(boards.load(name), tmp_path, Firmware(camera=True))
     sense = boards.load("xiao_esp32s3_sense")
     with pytest.raises(UsageError, match="knows no camera"):
-        esp32s3.write(sense, tmp_path, camera=True, mlperf=mlperf_tiny.Identity("ic01", "edgekit"))
+        esp32s3.write(sense, tmp_path, Firmware(MlperfTiny("ic01"), camera=True))

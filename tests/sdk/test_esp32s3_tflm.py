@@ -11,6 +11,7 @@ from edgekit import board as boards
 from edgekit import contract, process
 from edgekit.codegen import budget, tflm
 from edgekit.firmware import project
+from edgekit.firmware.options import Firmware
 from edgekit.graph import tflite
 
 SDK = Path(__file__).parent / "tflm"
@@ -34,7 +35,7 @@ def test_every_source_compiles_for_xtensa(name: str, camera: bool, stored: bool,
     graph = tflite.parse(data)
     model = tflm.generate(data, graph, contract.of(graph), board, stored=stored)
     found = budget.check(model, graph, board, camera=camera)
-    made = project.assemble(model, board, camera=camera, external=found.moved)
+    made = project.assemble(model, board, Firmware(camera=camera), external=found.moved)
     project.write(made, tmp_path)
     objects = esp32s3.compile_all(board, made, tmp_path)
     assert {"model/model_data.c", "main/main.c", "main/port.c", "app/ek_app.c"} <= set(objects)

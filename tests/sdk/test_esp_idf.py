@@ -56,7 +56,7 @@ def test_builds_and_describes_what_goes_to_flash(
     assert image.flash_settings is not None
     assert (image.flash_settings.mode, image.flash_settings.size) == ("dio", "8MB")
     assert {section.name for section in image.sections} == {".flash.text", ".dram0.bss"}
-    assert building.load_image(folder) == image
+    assert building.load_image(folder, BOARD) == image
     assert esp_idf.find(None) == esp_idf.EspIdf(idf, (5, 4, 1), "the usual places")
 
 
@@ -78,6 +78,63 @@ def test_settings_of_an_earlier_project_are_forgotten(make_idf: MakeIdf, tmp_pat
     assert "menuconfig" not in config.read_text()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "main/Kconfig.projbuild",
+            "main/project_include.cmake",
+            "components/x/CMakeLists.txt",
+            "idf_ext.py",
+        ),
+        *("sdkconfig.defaults.esp32s3", "CMakeUserPresets.json", "bootloader_components/x.c", "main/link.lf"),
+    ],
+)
+def test_what_esp_idf_would_read_besides_the_project_is_refused(
+    make_idf: MakeIdf, tmp_path: Path, name: str
+) -> None:
+    make_idf()
+    folder = tmp_path / "out"
+    esp32s3.write(BOARD, folder)
+    (folder / "README.md").touch()
+    building.build(folder, BOARD)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).touch()
+    with pytest.raises(ToolError, match="is not a file of the project"):
+        building.build(folder, BOARD)
+
+
+@pytest.mark.parametrize("name", ["build/CMakeCache.txt", "managed_components/x/CMakeLists.txt"])
+def test_what_a_strangers_build_left_is_refused(make_idf: MakeIdf, tmp_path: Path, name: str) -> None:
+    make_idf()
+    folder, moved = tmp_path / "out", tmp_path / "moved"
+    esp32s3.write(BOARD, folder)
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).touch()
+    with pytest.raises(ToolError, match="was not made here") as caught:
+        building.build(folder, BOARD)
+    assert str(folder / Path(name).parts[0]) in caught.value.message
+    shutil.rmtree(folder / Path(name).parts[0])
+    building.build(folder, BOARD)
+    building.build(folder, BOARD)
+    shutil.copytree(folder, moved)
+    with pytest.raises(ToolError, match="was not made here"):
+        building.build(moved, BOARD)
+
+
+def test_a_link_among_what_was_built_is_not_written_through(make_idf: MakeIdf, tmp_path: Path) -> None:
+    make_idf()
+    folder = tmp_path / "out"
+    esp32s3.write(BOARD, folder)
+    building.build(folder, BOARD)
+    (tmp_path / "victim").write_text("mine")
+    (folder / "build" / "sdkconfig.key").unlink()
+    (folder / "build" / "sdkconfig.key").symlink_to(tmp_path / "victim")
+    with pytest.raises(ToolError, match="is a link that leads out"):
+        building.build(folder, BOARD)
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
 def test_a_failing_build_shows_its_last_lines(make_idf: MakeIdf, tmp_path: Path) -> None:
     failure = make_idf() / "tools" / "failure"
     esp32s3.write(BOARD, tmp_path / "out")
@@ -88,7 +145,7 @@ def test_a_failing_build_shows_its_last_lines(make_idf: MakeIdf, tmp_path: Path)
     assert "build/log" in caught.value.hint
     # What was built before must not pass for this project's firmware.
     with pytest.raises(ToolError, match="has not been built"):
-        building.load_image(tmp_path / "out")
+        building.load_image(tmp_path / "out", BOARD)
 
 
 def test_too_large_is_an_error_of_its_own(make_idf: MakeIdf, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from sdk.conftest import declarations
 
 from edgekit import board, process, resources, toolchain
 from edgekit.errors import DoesNotFitError
-from edgekit.firmware import layout, mlperf_tiny
+from edgekit.firmware import layout
 from edgekit.firmware.build import LANGUAGE, WARNINGS
+from edgekit.firmware.options import Firmware
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
 
 Link = Callable[..., Path]
 
@@ -89,8 +91,8 @@ def test_the_port_runs_against_a_driver_like_the_sdks(
 
 def test_the_mlperf_tiny_protocol_has_its_own_baud_rate(write: Callable[..., Path], tmp_path: Path) -> None:
     for name in ("grove_vision_ai", "grove_vision_ai_v2"):
-        port = (write(tmp_path / name, name, mlperf=mlperf_tiny.Identity("ic01")) / "port.c").read_text()
-        assert f"#define BAUD {mlperf_tiny.BAUD}u" in port
+        port = (write(tmp_path / name, name, Firmware(MlperfTiny("ic01"))) / "port.c").read_text()
+        assert f"#define BAUD {MlperfTiny.baud}u" in port
 
 
 def render(name: str, runtime: board.Runtime) -> str:

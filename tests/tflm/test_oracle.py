@@ -11,7 +11,7 @@ import small_models
 import tflm_models
 from numpy.typing import NDArray
 
-from edgekit import board, pipeline, proof, tflite_micro
+from edgekit import board, connection, models, pipeline, proof, tflite_micro
 from edgekit.errors import ModelError, OracleError, ProofError, UsageError
 from edgekit.firmware import build
 from edgekit.graph import tflite
@@ -103,14 +103,14 @@ def prove(data: bytes, inputs: NDArray[np.int8], folder: Path) -> proof.Certific
     """Prove a host board with edgekit's own kernels whose HELLO says `tflm`: what a device says decides."""
     path = folder / "model.tflite"
     path.write_bytes(data)
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     pipeline.generate_project(model, HOST, folder / "project")
     config = folder / "project" / "app" / "ek_config.h"
     text, count = re.subn('EK_RUNTIME "compiled"', 'EK_RUNTIME "tflm"', config.read_text())
     assert count == 1
     config.write_text(text)
     image = build.build(folder / "project", HOST)
-    with pipeline.open_device(HOST, model=model, image=image) as device:
+    with connection.open_device(HOST, model=model, image=image) as device:
         assert device.hello.runtime == "tflm"
         return proof.prove(device, model, inputs)
 

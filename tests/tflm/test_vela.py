@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tflm_models
 
-from edgekit import board, contract, pipeline
+from edgekit import board, contract, models, pipeline
 from edgekit.board import Board
 from edgekit.codegen import tflm, vela
 from edgekit.errors import DoesNotFitError, ProjectError, UnsupportedOpError
@@ -91,7 +91,7 @@ def test_too_much_sram_is_refused_with_both_numbers() -> None:
 def test_a_model_larger_than_the_boards_flash_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(tflm_models.convolutional())
-    model = pipeline.load_model(path)
+    model = models.load_model(path)
     small = replace(GROVE, memory=replace(GROVE.memory, flash_bytes=tflm.FLASH_BYTES))
     with pytest.raises(DoesNotFitError, match=r"bytes of flash .*interpreter 49,152"):
         pipeline.generate_model(model, small)

@@ -258,6 +258,24 @@ WRONG = {
         "",
     ),
     "no number": ("frame_buffers = 2", "frame_buffers = nan", "frame_buffers is 'nan'", ""),
+    "a name with an invisible character": (
+        'name = "This computer"',
+        'name = "a\\u00adb\\U000e0041"',
+        "name is 'a\\xadb",
+        "",
+    ),
+    "template is the code of a runtime": (
+        'template = "host"',
+        'template = "tflm"',
+        "build.template is 'tflm'; it must be one of arc_em9d, arduino",
+        "",
+    ),
+    "shared is the code of a runtime": (
+        'template = "host"',
+        'template = "host"\nshared = ["tflm"]',
+        "build.shared",
+        "",
+    ),
     "a name that turns the direction of writing": (
         'name = "This computer"',
         'name = "a\\u202eb"',

@@ -15,8 +15,9 @@ from edgekit.codegen.generator import generate
 from edgekit.emulator import RunningBoard
 from edgekit.errors import FlashError, ProjectError, ToolError, UsageError
 from edgekit.firmware import build as building
-from edgekit.firmware import project
+from edgekit.firmware import project, seal
 from edgekit.firmware.image import FirmwareImage
+from edgekit.firmware.options import Firmware
 from edgekit.flash import process as virtual
 from edgekit.graph import tflite
 
@@ -30,7 +31,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
+def write(folder: Path, *, debug: bool = False, weight: int = 1, target: board.Board = HOST) -> Path:
     """Write the project of a small classifier."""
     data = build(
         "FULLY_CONNECTED",
@@ -43,7 +44,7 @@ def write(folder: Path, *, debug: bool = False, weight: int = 1) -> Path:
     )
     graph = tflite.parse(data)
     model = generate(graph, contract.of(graph))
-    project.write(project.assemble(model, HOST, debug=debug), folder)
+    project.write(project.assemble(model, target, Firmware(debug=debug)), folder)
     return folder
 
 
@@ -67,7 +68,7 @@ def compiled(log: Path) -> list[str]:
 def test_builds_without_a_warning_and_runs(tmp_path: Path, compiler: str) -> None:
     folder = write(tmp_path / "out")
     image = building.build(folder, HOST, compiler=compiler)
-    assert image == building.load_image(folder)
+    assert image == building.load_image(folder, HOST)
     manifest = json.loads((folder / "edgekit.json").read_bytes())
     assert image.model_digest == manifest["model_digest"]
     assert image.contract_digest == manifest["contract_digest"]
@@ -103,6 +104,43 @@ def test_only_what_changed_is_compiled(tmp_path: Path) -> None:
     assert compiled(log) == [*sources, "firmware"]
 
 
+def test_objects_of_a_stranger_are_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "out")
+    cc, log = logged(tmp_path)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "strangers"))
+    building.build(folder, HOST, compiler=cc)
+    compiled(log)
+    building.build(folder, HOST, compiler=cc)
+    assert compiled(log) == []
+    # What a stranger can compute without the user's secret, over an object with a body of its own.
+    body = (folder / "obj" / "main.o").read_bytes()
+    (folder / "obj" / "app.ek_app.o").write_bytes(body)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "users"))
+    building.build(folder, HOST, compiler=cc)
+    made = compiled(log)
+    assert "app/ek_app.c" in made
+    assert len(made) == len(list((folder / "obj").glob("*.o"))) + 1
+    secret = tmp_path / "users" / "secret"
+    assert (secret.stat().st_mode & 0o777, secret.stat().st_size) == (0o600, 32)
+    assert secret.read_bytes() != (tmp_path / "strangers" / "secret").read_bytes()
+
+
+def test_a_secret_that_others_can_read_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path))
+    (tmp_path / "secret").write_bytes(bytes(32))
+    (tmp_path / "secret").chmod(0o644)
+    mark = seal.of("text")
+    assert mark == seal.of("text")
+    assert (tmp_path / "secret").read_bytes() != bytes(32)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_build_needs_no_place_for_its_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "file"))
+    building.build(write(tmp_path / "out"), HOST)
+
+
 def test_flags_of_board_caller_and_debug_reach_the_compiler(tmp_path: Path) -> None:
     folder = write(tmp_path / "out", debug=True)
     tool, log = logged(tmp_path)
@@ -131,7 +169,7 @@ def test_a_source_that_does_not_compile_is_shown_and_leaves_no_image(tmp_path: P
         building.build(folder, HOST, compiler="gcc")
     assert "-c main.c" in caught.value.hint
     with pytest.raises(ToolError, match="has not been built") as caught:
-        building.load_image(folder)
+        building.load_image(folder, HOST)
     assert caught.value.hint == f"run `edgekit build {folder} --board host`"
     (folder / "main.c").write_text(good)
     building.build(folder, HOST, compiler="gcc")
@@ -162,7 +200,7 @@ def test_make_alone_builds_the_same_sources(tmp_path: Path) -> None:
     # What make has linked is not taken for the work of `edgekit build`.
     if (folder / "firmware").read_bytes() != image.path.read_bytes():
         with pytest.raises(ToolError, match="is not the one"):
-            building.load_image(folder)
+            building.load_image(folder, HOST)
     (folder / "firmware").write_bytes(b"of somebody else")
     assert building.build(folder, HOST, compiler="gcc").sha256 == image.sha256
 
@@ -193,7 +231,7 @@ def test_a_folder_that_is_no_project(tmp_path: Path, kind: str) -> None:
         folder.mkdir()
     if kind == "foreign":
         (folder / "edgekit.json").write_text("{}")
-    for call in (lambda: building.build(folder, HOST), lambda: building.load_image(folder)):
+    for call in (lambda: building.build(folder, HOST), lambda: building.load_image(folder, HOST)):
         with pytest.raises(ToolError, match="not a") as caught:
             call()
         assert "edgekit generate" in caught.value.hint
@@ -221,12 +259,36 @@ def test_the_project_of_another_board_is_refused(tmp_path: Path) -> None:
         building.build(write(tmp_path / "out"), replace(HOST, id="other"))
 
 
+def test_hints_name_a_board_of_the_users_own_by_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "my boards" / "mine.toml"
+    file.parent.mkdir()
+    file.write_bytes(HOST.path.read_bytes())
+    own = board.load(file)
+    word = f"--board '{file}'"
+    folder = write(tmp_path / "out")
+    image = building.build(folder, HOST)
+    for run in (
+        lambda: building.build(folder, own),
+        lambda: flash.check_built_for(image, own),
+        lambda: RunningBoard(image, own),
+        lambda: virtual.installed(own),
+    ):
+        with pytest.raises((ToolError, FlashError)) as caught:
+            run()
+        assert word in caught.value.hint
+    mine = tmp_path / "out 2"
+    write(mine, target=own)
+    with pytest.raises(ToolError, match="has not been built") as caught:
+        building.load_image(mine, own)
+    assert caught.value.hint == f"run `edgekit build '{mine}' {word}`"
+
+
 def test_an_image_of_an_earlier_generation_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "out")
     building.build(folder, HOST, compiler="gcc")
     write(folder, weight=2)
     with pytest.raises(ToolError, match="generated again after it was built"):
-        building.load_image(folder)
+        building.load_image(folder, HOST)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +311,7 @@ def test_a_record_is_not_trusted(tmp_path: Path, change: dict[str, object]) -> N
     fields = json.loads((folder / "image.json").read_bytes())
     (folder / "image.json").write_text(json.dumps(fields | change))
     with pytest.raises(ToolError, match=r"image\.json"):
-        building.load_image(folder)
+        building.load_image(folder, HOST)
 
 
 class TestFlash:
@@ -263,7 +325,7 @@ class TestFlash:
     def test_installs_replaces_and_runs(self, tmp_path: Path) -> None:
         with pytest.raises(FlashError, match="nothing is flashed on 'host'") as caught:
             virtual.installed(HOST)
-        assert caught.value.hint == "run `edgekit flash --board host`"
+        assert caught.value.hint == "run `edgekit flash --board host --model MODEL`"
         assert caught.value.exit_code == 9
         seen: list[tuple[int, int]] = []
         first = self.image(tmp_path / "out")

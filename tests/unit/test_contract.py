@@ -147,9 +147,10 @@ def test_wrong_flags(preprocess: Preprocess, labels: tuple[str, ...] | None, mes
 
 
 def test_units() -> None:
-    assert contract.unit_values("mean", (0.5, 1.0)) == (0.5, 1.0)
+    made = contract.preprocessing(Color.RGB, mean=(0.5, 1.0, 0.0), std=(0.25,))
+    assert (made.mean, made.std) == ((0.5, 1.0, 0.0), (0.25, 0.25, 0.25))
     with pytest.raises(UsageError, match="not in units") as caught:
-        contract.unit_values("mean", (127.5, 0.0))
+        contract.preprocessing(Color.RGB, mean=(127.5, 0.0, 1.0))
     assert "--mean 0.5,0" in caught.value.hint
 
 

@@ -12,7 +12,9 @@ from tflite_builder import Value, build
 from edgekit import board, contract, resources
 from edgekit.codegen.generator import GeneratedModel, generate
 from edgekit.errors import OutputError, ProjectError, ToolError
+from edgekit.firmware import build as building
 from edgekit.firmware import manifest, project
+from edgekit.firmware.options import Firmware
 from edgekit.graph import tflite
 from edgekit.ops.step import PORTABLE
 
@@ -79,7 +81,7 @@ def test_settings_of_the_board_reach_the_application() -> None:
 
 
 def test_a_debug_build_differs_in_its_flags_alone() -> None:
-    plain, debug = (project.assemble(classifier(8), HOST, debug=flag) for flag in (False, True))
+    plain, debug = (project.assemble(classifier(8), HOST, Firmware(debug=flag)) for flag in (False, True))
     different = [name for name in plain.files if plain.files[name] != debug.files[name]]
     assert different == ["Makefile"]
     assert b"-DEK_TRACE=1" in debug.files["Makefile"]
@@ -231,6 +233,35 @@ def test_nothing_is_written_or_removed_behind_a_link(tmp_path: Path) -> None:
         with pytest.raises(ToolError, match="is a link that leads out of the project"):
             project.write(project.assemble(made, HOST), out)
     assert [path.read_text() for path in outside.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "name", ["app/stdint.h", "app/STDINT.H", "app/ek_app.h.gch", "vector", "sys/types.h"]
+)
+def test_a_foreign_file_that_a_build_could_read_is_refused(tmp_path: Path, name: str) -> None:
+    made = project.assemble(classifier(8), HOST)
+    project.write(made, tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('#error "compiled"')
+    for run in (lambda: project.write(made, tmp_path), lambda: building.build(tmp_path, HOST)):
+        with pytest.raises(ToolError, match="is not a file of the project") as caught:
+            run()
+        assert str(tmp_path / Path(name).parts[0]) in caught.value.message
+        assert caught.value.hint == "move it away"
+
+
+def test_links_and_notes_that_no_build_reads_are_left_alone(tmp_path: Path) -> None:
+    made = project.assemble(classifier(8), HOST)
+    out = tmp_path / "out"
+    project.write(made, out)
+    (tmp_path / "model.tflite").touch()
+    (out / "model.tflite").symlink_to(tmp_path / "model.tflite")
+    (out / "README").write_text("mine")
+    (out / ".git").mkdir()
+    (out / "pictures").mkdir()
+    (out / "pictures" / "cat.png").touch()
+    project.write(made, out)
+    building.build(out, HOST)
 
 
 def test_an_interrupted_write_never_looks_complete_and_can_be_repeated(

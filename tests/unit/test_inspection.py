@@ -12,13 +12,15 @@ from edgekit import contract
 from edgekit.codegen import budget
 from edgekit.codegen.generator import generate
 from edgekit.graph import tflite
-from edgekit.inspection import inspect, inspect_unsupported
+from edgekit.inspection import of_operators, of_steps
 
 
 def test_a_classifier() -> None:
     graph = tflite.parse(small_models.classifier(), "small")
     generated = generate(graph, contract.of(graph))
-    found = inspect(graph, generated.steps, generated.plan, [budget.estimate(generated, boards.load("host"))])
+    found = of_steps(
+        graph, generated.steps, generated.plan, [budget.estimate(generated, boards.load("host"))]
+    )
     data = json.loads(json.dumps(found.to_dict()))
     assert data["arena_bytes"] == generated.plan.arena_bytes
     assert data["weight_bytes"] == generated.weight_bytes
@@ -44,7 +46,7 @@ def test_a_classifier() -> None:
 def test_resnet8(anchor: Callable[[str], Path]) -> None:
     graph = tflite.read(anchor("ic01_resnet8_int8"))
     generated = generate(graph, contract.of(graph))
-    found = inspect(graph, generated.steps, generated.plan)
+    found = of_steps(graph, generated.steps, generated.plan)
     assert found.macs == 12_501_632
     assert found.arena_bytes == generated.plan.arena_bytes
     # The first block: two activations of 32x32x16 and the one that the shortcut keeps.
@@ -54,7 +56,7 @@ def test_resnet8(anchor: Callable[[str], Path]) -> None:
 def test_a_float_model() -> None:
     values = [Value((1, 4), "float32"), Value((1, 4), "float32")]
     graph = tflite.parse(build("TANH", values[:1], values[1:]), "float")
-    data = json.loads(json.dumps(inspect_unsupported(graph, "there is no kernel").to_dict()))
+    data = json.loads(json.dumps(of_operators(graph, "there is no kernel").to_dict()))
     assert (data["arena_bytes"], data["peak"], data["problem"]) == (None, None, "there is no kernel")
     assert data["ops"] == {"TANH": 1}
     assert data["input"]["dtype"] == "float32"

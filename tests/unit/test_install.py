@@ -46,6 +46,16 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
+    "text", ["{", "[]", "7", "{}", '{"url": 7}', '{"url": "https://x", "vcs_info": {}}', "[" * 100_000, "\0"]
+)
+def test_a_damaged_record_is_none(installed: Path, text: str) -> None:
+    (installed / "direct_url.json").write_text(text)
+    assert "edgekit-mcu[convert]" in install.command("convert")
+    assert "--upgrade edgekit-mcu" in install.newer()
+    assert install.restored("boards").endswith("edgekit-mcu")
+
+
+@pytest.mark.parametrize(
     ("recorded", "again", "newer"),
     [
         (None, "edgekit-mcu[convert]", "pip --upgrade edgekit-mcu"),

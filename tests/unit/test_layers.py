@@ -9,16 +9,29 @@ PACKAGE = Path(__file__).parents[2] / "edgekit"
 
 # Lowest first. A module may import modules of lower layers and of its own package, nothing else.
 LAYERS = (
-    {"install", "percentiles", "untrusted"},
+    {"install", "percentiles", "untrusted", "quality"},
     {"errors"},
-    {"resources", "process", "child", "files", "scratch", "toml_table", "json_object", "plain_text"},
+    {
+        "resources",
+        "process",
+        "child",
+        "files",
+        "scratch",
+        "toml_table",
+        "json_object",
+        "plain_text",
+        "answers",
+    },
     {"graph"},
     {"contract", "interpreter", "litert"},
     {"ops", "board", "settings", "data", "oracle", "tflite_micro", "toolchain"},
-    {"kernels"},
-    {"convert", "codegen", "firmware", "flash", "device", "emulator", "inspection"},
-    {"pipeline", "quantization"},
-    {"proof", "mlperf_tiny"},
+    {"kernels", "reference"},
+    {"convert", "codegen", "firmware", "flash", "device", "emulator"},
+    {"models", "quantization", "inspection"},
+    {"pipeline"},
+    {"connection", "export"},
+    {"live"},
+    {"proof"},
     {"bench"},
     {"cli"},
 )
@@ -30,8 +43,6 @@ RESULT_TYPES = {
     ("flash", "edgekit.device.transport"): {"Transport", "open_port", "LineBrokenError", "SerialTransport"},
     ("flash", "edgekit.device.ports"): {"Port", "choose", "list_ports", "matching"},
     ("emulator", "edgekit.firmware.image"): {"FirmwareImage"},
-    ("inspection", "edgekit.codegen.planner"): {"MemoryPlan"},
-    ("inspection", "edgekit.codegen.budget"): {"Budget"},
 }
 # Heavy packages, and the only parts of edgekit that may import them.
 OWNERS = {

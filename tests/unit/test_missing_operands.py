@@ -15,7 +15,7 @@ from edgekit.codegen import tflm_operators, tflm_plan, tflm_scratch
 from edgekit.errors import EdgekitError, ModelError
 from edgekit.graph import digest, tflite
 from edgekit.graph.edges import int8_core
-from edgekit.inspection import inspect_unsupported
+from edgekit.inspection import of_operators
 
 ACT: dict[str, Any] = {"scales": [0.5], "zero_points": [0]}
 
@@ -70,7 +70,7 @@ def everywhere(data: bytes) -> None:
     """Put a model through what reads one without being told by the compiler for C that it is sound."""
     graph = int8_core(tflite.parse(data))
     digest.model_digest(graph)
-    inspect_unsupported(graph, "")
+    of_operators(graph, "")
     for release in tflm_operators._LIBRARIES:
         tflm_operators.check(graph, release)
     for op in graph.ops:

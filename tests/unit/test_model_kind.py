@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgekit import data
+from edgekit.convert import model_kind
 from edgekit.convert.model_kind import ModelKind, detect
 from edgekit.errors import DataError, ModelError
 
@@ -46,6 +47,20 @@ def test_safetensors(tmp_path: Path) -> None:
     header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     (tmp_path / "a").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     assert detect(tmp_path / "a").kind is ModelKind.SAFETENSORS
+    for inside in (b'"a":' * 2_000_000, b'"a":' + b"[" * 100_000):
+        (tmp_path / "a").write_bytes((len(inside) + 1).to_bytes(8, "little") + b"{" + inside)
+        with pytest.raises(ModelError, match=r"header of 8,000,001 bytes|no model that edgekit knows"):
+            detect(tmp_path / "a")
+
+
+def test_no_more_of_a_pickle_is_read_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "legacy.pt"
+    parts = [pickle.dumps(part, 2) for part in (1001, {"little": True}, {"w": "x" * 5000}, ["0"])]
+    path.write_bytes(model_kind._LEGACY_TORCH + b"." + b"".join(parts) + bytes(10_000))
+    assert detect(path).kind is ModelKind.STATE_DICT
+    monkeypatch.setattr(model_kind, "_MAX_PICKLE", 4096)
+    with pytest.raises(ModelError, match="pickles of more than 4,096 bytes, which are not read"):
+        detect(path)
 
 
 @pytest.mark.parametrize("code", ["return torch.relu(x)", 'torch.save(x, "/tmp/x")', "# nothing at all", ""])

@@ -3,6 +3,8 @@
 import os
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,66 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
 def test_a_program_that_does_not_end() -> None:
     with pytest.raises(ToolError, match=r"did not end within 0\.2 s"):
         process.run([sys.executable, "-c", "import time; time.sleep(600)"], timeout_s=0.2)
+
+
+def test_what_it_has_started_ends_with_it(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    grandchild = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
+    script = (
+        "import pathlib, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {grandchild + '; time.sleep(600)'!r}],\n"
+        "    stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "pathlib.Path(sys.argv[1]).write_text(str(child.pid))\n"
+        "time.sleep(600)"
+    )
+    command = [sys.executable, "-c", script, str(started)]
+    with pytest.raises(ToolError, match="did not end within 5 s"):
+        process.run(command, timeout_s=5)
+    assert_gone(int(started.read_text()))
+    seen: list[str] = []
+
+    def interrupt(line: str) -> bool:
+        seen.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(command, interrupt, patience_s=60)
+    assert_gone(int(seen[0]))
+
+
+def assert_gone(pid: int) -> None:
+    """Whoever reaps it may take a moment."""
+    end = time.monotonic() + 60
+    while "State:\tZ" not in (status(pid) or "State:\tZ"):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def status(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+
+
+def test_an_interrupt_ends_what_other_threads_run(tmp_path: Path) -> None:
+    script = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(process.run, [sys.executable, "-c", script, str(tmp_path / "on")])
+        while not (tmp_path / "on").exists():
+            time.sleep(0.01)
+        process.interrupt()
+        with pytest.raises(ToolError, match="failed with exit code"):
+            done.result(60)
+
+
+def test_of_endless_output_the_last_is_kept() -> None:
+    script = "import os\nfor _ in range(40): os.write(1, b'x' * (1 << 20))\nprint('the end')"
+    output = process.run([sys.executable, "-c", script])
+    assert output.endswith("xthe end\n")
+    assert len(output) <= 16 << 20
 
 
 def test_nothing_goes_through_a_shell(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import small_models
 
-from edgekit import board, pipeline, scratch
+from edgekit import board, models, pipeline, scratch
 from edgekit.errors import OutputError
 
 PACKAGE = Path(__file__).parents[2] / "edgekit"
@@ -147,7 +147,7 @@ def test_a_folder_that_only_other_programs_take_for_writable_is_not_theirs(
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "m.tflite").write_bytes(small_models.classifier())
-    image = pipeline.build_image(pipeline.load_model(tmp_path / "m.tflite"), board.load("host"))
+    image = pipeline.build_image(models.load_model(tmp_path / "m.tflite"), board.load("host"))
     assert image.path.is_file()
 
 
@@ -160,7 +160,7 @@ cd '{work}' && exec '{python}' -m edgekit build fw
 
 def test_a_full_folder_is_no_missing_compiler(root: Path, tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(small_models.classifier())
-    pipeline.generate_project(pipeline.load_model(tmp_path / "m.tflite"), board.load("host"), tmp_path / "fw")
+    pipeline.generate_project(models.load_model(tmp_path / "m.tflite"), board.load("host"), tmp_path / "fw")
     script = CROWDED.format(root=root, work=tmp_path, python=sys.executable)
     command = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", script]
     if shutil.which("unshare") is None:
@@ -191,7 +191,7 @@ def test_what_compilers_of_a_killed_build_left_is_removed(
         pytest.skip("there is no cc")
     (tmp_path / "m.tflite").write_bytes(small_models.classifier())
     project = tmp_path / "fw"
-    pipeline.generate_project(pipeline.load_model(tmp_path / "m.tflite"), board.load("host"), project)
+    pipeline.generate_project(models.load_model(tmp_path / "m.tflite"), board.load("host"), project)
     killer = tmp_path / "killer"
     killer.write_text(KILLER)
     killer.chmod(0o755)

@@ -19,8 +19,9 @@ from types import ModuleType
 
 from edgekit.board import Board
 from edgekit.errors import ProjectError
+from edgekit.firmware import seal
 from edgekit.firmware.image import FirmwareImage
-from edgekit.firmware.manifest import Manifest
+from edgekit.firmware.manifest import OBJECTS, Manifest
 
 
 def names() -> tuple[str, ...]:
@@ -38,10 +39,14 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
         sdk: where the SDK is; None lets the module look in the usual places.
 
     Raises:
-        ToolError: the SDK is missing, of a version that was not tested, or its tools failed.
+        ToolError: the project holds what other people's builds left, the SDK is missing or
+            of a version that was not tested, or its tools failed.
         DoesNotFitError: what was built is larger than the board's memory.
     """
-    image: FirmwareImage = _module(board).build(project_dir, found, board, sdk)
+    module = _module(board)
+    leftovers = (f"{OBJECTS}/sdk", "build", "managed_components", "dependencies.lock")
+    seal.check_folders(project_dir, project_dir / OBJECTS / "sdk.key", leftovers)
+    image: FirmwareImage = module.build(project_dir, found, board, sdk)
     return image
 
 

@@ -6,14 +6,13 @@ files. In a tree of links inside the project's folder they do all that, and the 
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from edgekit import process
 from edgekit.board import Board
-from edgekit.errors import DoesNotFitError, OutputError, ToolError
+from edgekit.errors import OutputError, ToolError
 from edgekit.files import read_regular, write_whole
 from edgekit.firmware import layout, manifest
 from edgekit.firmware.image import RECORD, FirmwareImage
@@ -25,8 +24,6 @@ _ORIGIN = ".edgekit-origin"
 _VERSION_S = 60
 _MAKE_S = 3600
 _IMAGE_S = 600
-# How GNU ld says that a region of its script is too small.
-_OVERFLOW = re.compile(r"region `([A-Za-z0-9_]+)' overflowed by (\d+) bytes")
 
 
 def check(sdk: Path | None, name: str, url: str, markers: Sequence[str]) -> Path:
@@ -102,14 +99,8 @@ def make(folder: Path, arguments: Sequence[str], board: Board, hint: str) -> Non
     try:
         process.run(["make", *arguments], cwd=folder, env=env, timeout_s=_MAKE_S, hint=hint)
     except ToolError as error:
-        overflows = dict(_OVERFLOW.findall(error.message))
-        if not overflows:
-            raise
-        said = ", ".join(f"the region '{name}' by {int(size):,} bytes" for name, size in overflows.items())
-        raise DoesNotFitError(
-            f"the firmware is too large for '{board.id}': it exceeds {said}",
-            "use a smaller input, fewer channels, or a board with more memory",
-        ) from error
+        layout.check_overflow(error, board)
+        raise
 
 
 def generate_image(folder: Path, command: Sequence[str], elf: Path, place: str, output: str) -> Path:
@@ -153,21 +144,8 @@ def finish(
     sections = layout.read_sections(linked, str(elf))
     layout.check(sections, board)
     write_whole(project_dir / IMAGE, content, durable=False)
-    image = FirmwareImage(
-        path=project_dir / IMAGE,
-        board_id=board.id,
-        model_digest=found.model_digest,
-        contract_digest=found.contract_digest,
-        project_digest=hashlib.sha256(project).hexdigest(),
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
-        compiler=compiler,
-        debug=found.debug,
-        protocol=found.protocol,
-        sections=sections,
-    )
-    image.save()
-    return image
+    digest = hashlib.sha256(project).hexdigest()
+    return FirmwareImage.record(project_dir / IMAGE, content, found, digest, compiler, sections)
 
 
 def _origin(tree: Path) -> str:
@@ -180,6 +158,9 @@ def _origin(tree: Path) -> str:
 def _link(sdk: Path, tree: Path, own: set[PurePosixPath]) -> None:
     """Link everything in `sdk` but the paths `own`; the folders above them are made, not linked."""
     made = {parent for path in own for parent in path.parents}
+    for path in own | made - {PurePosixPath(".")}:
+        if (tree / path).is_symlink():
+            (tree / path).unlink()  # what is written there would land elsewhere
     for folder in sorted(made):
         (tree / folder).mkdir(exist_ok=True)
         present = {entry.name for entry in (sdk / folder).iterdir()}

@@ -35,9 +35,6 @@ _EXPORT_S = 120
 _BUILD_S = 3600
 _VERSION = re.compile(r"^\s*set\(IDF_VERSION_(MAJOR|MINOR|PATCH)\s+(\d{1,4})\)", re.MULTILINE)
 _EXPORTED = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
-_OVERFLOW = re.compile(r"region `([a-z0-9_]+)' overflowed by (\d+) bytes")
-# How ESP-IDF's check_sizes.py says that the application is larger than its partition.
-_APP_TOO_LARGE = "too small for binary"
 _LAST_LINES = 40
 # What may stand in the environment and would change the build, or ESP-IDF's own Python.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "IDF_TARGET", "SDKCONFIG_DEFAULTS")
@@ -103,7 +100,7 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     idf = find(sdk)
     project_dir = project_dir.absolute()
     folder = project_dir / BUILD
-    project_digest = _digest(_read(project_dir / MANIFEST))
+    project_digest = hashlib.sha256(_read(project_dir / MANIFEST)).hexdigest()
     try:
         # An image that no longer fits its sources must not pass for theirs if this build fails.
         (project_dir / RECORD).unlink(missing_ok=True)
@@ -120,25 +117,12 @@ def build(project_dir: Path, found: Manifest, board: Board, sdk: Path | None) ->
     write_whole(project_dir / IMAGE, content, durable=False)
     sections = _sections(folder)
     _check_windows(sections, board)
-    image = FirmwareImage(
-        path=project_dir / IMAGE,
-        board_id=board.id,
-        model_digest=found.model_digest,
-        contract_digest=found.contract_digest,
-        project_digest=project_digest,
-        sha256=_digest(content),
-        size_bytes=len(content),
-        compiler=f"ESP-IDF {idf.text}",
-        debug=found.debug,
-        protocol=found.protocol,
-        sections=sections,
-        parts=tuple(
-            Part.of(part.name, part.offset, project_dir / IMAGE) if part is app else part for part in parts
-        ),
+    path = project_dir / IMAGE
+    return FirmwareImage.record(
+        *(path, content, found, project_digest, f"ESP-IDF {idf.text}", sections),
+        parts=tuple(Part.of(part.name, part.offset, path) if part is app else part for part in parts),
         flash_settings=args.settings,
     )
-    image.save()
-    return image
 
 
 def _usual_places() -> list[Path]:
@@ -222,7 +206,7 @@ def _python(idf: EspIdf) -> str:
 
 def _forget_old_settings(project_dir: Path, folder: Path) -> None:
     """Remove ESP-IDF's sdkconfig where its defaults have changed: they are only read where there is none."""
-    digest = _digest(_read(project_dir / "sdkconfig.defaults")).encode()
+    digest = hashlib.sha256(_read(project_dir / "sdkconfig.defaults")).hexdigest().encode()
     key = folder / "sdkconfig.key"
     try:
         if key.is_file() and read_regular(key) == digest:
@@ -244,7 +228,7 @@ def _run(idf: EspIdf, project_dir: Path, folder: Path, board: Board) -> None:
         "build",
     ]
     try:
-        said = process.run(
+        process.run(
             command,
             cwd=project_dir,
             env=environment,
@@ -254,13 +238,7 @@ def _run(idf: EspIdf, project_dir: Path, folder: Path, board: Board) -> None:
             f"or run `. {idf.path}/export.sh` and `idf.py build`",
         )
     except ToolError as error:
-        overflows = {name: int(size) for name, size in _OVERFLOW.findall(error.message)}
-        if overflows or _APP_TOO_LARGE in error.message:
-            said = ", ".join(f"the region '{name}' by {size:,} bytes" for name, size in overflows.items())
-            raise DoesNotFitError(
-                f"the firmware is too large for '{board.id}': it exceeds {said or 'its partition'}",
-                "use a smaller input, fewer channels, or a board with more memory",
-            ) from error
+        layout.check_overflow(error, board)
         raise
 
 
@@ -288,7 +266,3 @@ def _read(path: Path) -> bytes:
         raise ToolError(
             f"cannot read '{path}': {error.strerror}", "delete the folder build/ and try again"
         ) from error
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Runs the MLPerf Tiny benchmark's two measurements on a board that speaks its device protocol.
+"""A live run of a board that speaks MLPerf Tiny's protocol: the benchmark's two measurements.
 
 Accuracy: each image once, `infer 1 0`. Performance: a few images, many runs each, and the median.
 """
@@ -9,18 +9,24 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit import pipeline
+from edgekit import connection
 from edgekit.board import Board
 from edgekit.contract import IDENTITY_TABLE, Color, Contract, Preprocess, Resize
 from edgekit.device.mlperf_tiny import Inference, MlperfDevice
 from edgekit.errors import DeviceError, UsageError
 from edgekit.firmware.image import FirmwareImage
-from edgekit.firmware.project import Protocol
+from edgekit.firmware.protocols.mlperf_tiny import MlperfTiny
+from edgekit.live.asked import Asked
+from edgekit.live.events import Event, Events, Hello, Prediction
+from edgekit.live.source import Stream, open_source
+from edgekit.live.tally import Summary, Tally
 
+_MICROSECONDS = "microseconds"
 PERFORMANCE_FILES = 5
 WARMUP_RUNS = 10
 
@@ -37,18 +43,66 @@ class Answer:
     """From the first command to the last line, the timed runs included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Performance:
-    """The performance measurement: clock units per run, of each file and their median."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Performance(Event):
+    """The performance measurement, which is a run's summary."""
 
+    type = "summary"
+    interrupted: ClassVar[bool] = False
+    unit: str
     iterations: int
-    per_file: tuple[float, ...]
-    median: float
+    invoke_per_file: tuple[float, ...]
+    """Clock units per run, of each file."""
+    invoke_median: float
+    inferences_per_second_median: float | None
+    """None where the clock counts no microseconds."""
+    ok: bool = True
+    error: None = None
+    mode: str = "performance"
+    n: int = PERFORMANCE_FILES
+    warmup: int = WARMUP_RUNS
+
+
+def run(asked: Asked) -> Events:
+    """Open the board, classify or measure what `asked.source` has, and yield what happens.
+
+    Without a model, the contract is what the benchmark says of the model that the board names.
+    """
+    if asked.source is None:
+        raise UsageError("a live run needs a source of frames")
+    board = asked.board
+    with open_device(board, port=asked.port, timeout_s=asked.timeout_s) as device:
+        contract = contract_of(device.model) if asked.model is None else asked.model.contract
+        said = {"vendor": device.vendor, "model": device.model, "firmware": device.firmware}
+        stream = open_source(asked.source, contract, asked.count)
+        real = asked.port is not None or board.emulator is None
+        unit = _MICROSECONDS if real else board.ticks.unit.value
+        yield Hello({"protocol": MlperfTiny.name, **said}, contract, unit, stream.total)
+        if asked.iterations is None:
+            yield from _accuracy(device, contract, stream, unit)
+        else:
+            yield performance(device, stream.frames, contract.classes, asked.iterations, unit)
+
+
+def _accuracy(device: MlperfDevice, contract: Contract, stream: Stream, unit: str) -> Events:
+    tally = Tally(contract.labels, unit)
+    try:
+        for number, answer in enumerate(answers(device, stream.frames, contract.classes)):
+            found, ticks = answer.inference, float(answer.inference.elapsed)
+            # What the device needed is no part of the link's time, if it is known in microseconds.
+            link_s = max(0.0, answer.link_s - ticks / 1e6) if unit == _MICROSECONDS else answer.link_s
+            link_ms = round(link_s * 1e3, 3)
+            label = contract.labels[found.index]
+            truth = None if stream.labels is None else next(stream.labels, None)
+            yield tally.add(Prediction(number, found.index, label, found.scores, ticks, link_ms), truth)
+    except KeyboardInterrupt:
+        tally.interrupted = True
+    yield Summary(tally, None)
 
 
 @contextmanager
 def open_device(
-    target: Board,
+    board: Board,
     *,
     port: str | None = None,
     image: FirmwareImage | None = None,
@@ -61,8 +115,8 @@ def open_device(
         PortError, DeviceError: nothing answers as the protocol says.
     """
     with (
-        pipeline.open_line(target, port=port, image=image, protocol=Protocol.MLPERF_TINY) as line,
-        MlperfDevice.open(line, serial=target.serial, timeout_s=timeout_s) as device,
+        connection.open_line(board, port=port, image=image, protocol=MlperfTiny.name) as line,
+        MlperfDevice.open(line, serial=board.serial, timeout_s=timeout_s) as device,
     ):
         yield device
 
@@ -116,7 +170,11 @@ def answers(
 
 
 def performance(
-    device: MlperfDevice, frames: Iterable[NDArray[np.uint8]], classes: int, iterations: int
+    device: MlperfDevice,
+    frames: Iterable[NDArray[np.uint8]],
+    classes: int,
+    iterations: int,
+    unit: str = _MICROSECONDS,
 ) -> Performance:
     """Measure PERFORMANCE_FILES frames, after WARMUP_RUNS runs each. Raises UsageError without frames."""
     first = islice(frames, PERFORMANCE_FILES)
@@ -124,4 +182,6 @@ def performance(
     per_file = tuple(answer.inference.elapsed / iterations for answer in found)
     if not per_file:
         raise UsageError("there are no frames to measure with")
-    return Performance(iterations, per_file, statistics.median(per_file))
+    median = statistics.median(per_file)
+    rate = round(1e6 / median, 3) if unit == _MICROSECONDS and median > 0 else None
+    return Performance(unit, iterations, per_file, median, rate, n=len(per_file))

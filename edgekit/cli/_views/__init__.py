@@ -1,0 +1,1 @@
+"""One module per serial protocol: how `monitor` checks its options and shows its events."""

@@ -1,0 +1,1 @@
+"""One module per serial protocol, with the same function: `run(asked)` opens the board and yields events."""
